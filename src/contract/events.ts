@@ -1,0 +1,247 @@
+/**
+ * Everything the worker tells the backend, as schemas: exact in what the contract names, open for fields on top.
+ * Fields stand in the order in which they are written.
+ *
+ * @module
+ */
+
+import * as z from "zod";
+import { type Id, isRowId } from "./ids.ts";
+
+const rowId = z.custom<Id>(isRowId, "must be the number's id with every digit");
+const echoedId = z.union([z.string().min(1), z.int(), z.bigint()]);
+const word = z.string().regex(/^[A-Za-z0-9_-]+$/, "must be one word");
+const sentence = z.string().min(1);
+const count = z.int().min(0);
+
+// The bounds tell milliseconds from seconds: 10^11 ms is March 1973, 10^11 s is the year 5138.
+const milliseconds = z.int().min(1e11, "must be milliseconds since the epoch");
+const seconds = z.int().min(0).max(1e11, "must be seconds since the epoch");
+
+const workerId = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, "must be a worker id");
+const e164 = z.string().regex(/^\+[1-9]\d{6,14}$/, "must be E.164 with +");
+const sessionId = z.string().regex(
+  /^session_\d+_\+[1-9]\d{6,14}$/,
+  "must be session_<numberId>_+<phoneNumber>",
+);
+const lid = z.string().regex(/^\d+@lid$/, "must be a LID without device");
+const userJid = z.string().regex(/^[1-9]\d{6,14}(?::\d+)?@s\.whatsapp\.net$/, "must be a user's JID");
+const address = z.string().regex(
+  /^[^@:\s]+@(?:c\.us|g\.us|lid|broadcast|newsletter)$/,
+  "must be an address in the backend's form, without device",
+);
+
+const common = {
+  workerId,
+  numberId: z.exactOptional(rowId),
+  sessionId: z.exactOptional(sessionId),
+  backendSessionId: z.exactOptional(echoedId),
+};
+const ofSession = { ...common, numberId: rowId, sessionId };
+const time = { timestamp: milliseconds };
+
+/** How well a number is; also the `status` of a `session_status`. */
+export const healthStatus = z.enum(["HEALTHY", "UNHEALTHY", "DISCONNECTED", "NOT_FOUND", "BANNED"]);
+
+/** One of `HEALTHY`, `UNHEALTHY`, `DISCONNECTED`, `NOT_FOUND`, `BANNED`. */
+export type HealthStatus = z.output<typeof healthStatus>;
+
+/** What a worker says of itself. `uptime` is in seconds, `memory` in bytes by kind. */
+export const workerReport = z.looseObject({
+  workerId,
+  name: z.string(),
+  version: z.string(),
+  totalSessions: count,
+  connectedSessions: count,
+  disconnectedSessions: count,
+  uptime: z.number().min(0),
+  memory: z.record(z.string(), z.number().min(0)),
+  outbox: z.looseObject({ depth: count, oldestAgeMs: count.nullable() }),
+  broker: z.looseObject({ state: word }),
+  whatsapp: z.looseObject({ version: z.string().nullable() }),
+});
+
+/** The `data` of a `worker_status`. */
+export type WorkerReport = z.output<typeof workerReport>;
+
+/** Events of the session queue, told apart by `action`. */
+export const sessionEvent = z.discriminatedUnion("action", [
+  z.looseObject({
+    action: z.literal("qr_generated"),
+    ...ofSession,
+    qrCode: z.string().regex(/^data:image\/png;base64,[A-Za-z0-9+/]+={0,2}$/, "must be a PNG as data URL"),
+    expiresAt: milliseconds,
+    attempt: count.min(1),
+    maxAttempts: count.min(1),
+    ...time,
+  }),
+  z.looseObject({
+    action: z.literal("qr_regenerating"),
+    ...ofSession,
+    attempt: count.min(1),
+    maxAttempts: count.min(1),
+    message: sentence,
+    ...time,
+  }),
+  z.looseObject({
+    action: z.literal("pairing_code"),
+    ...ofSession,
+    pairingCode: z.string().regex(/^[A-Z0-9]{8}$/, "must be 8 letters and digits"),
+    expiresAt: milliseconds,
+    ...time,
+  }),
+  z.looseObject({
+    action: z.literal("connected"),
+    ...ofSession,
+    phoneNumber: e164,
+    phoneMismatch: z.exactOptional(z.literal(true)),
+    jid: userJid,
+    lid: lid.nullable(),
+    pushName: z.string().nullable(),
+    message: z.exactOptional(sentence),
+    ...time,
+  }),
+  z.looseObject({
+    action: z.literal("disconnected"),
+    ...ofSession,
+    code: z.int(),
+    reason: word,
+    willReconnect: z.boolean(),
+    ...time,
+  }),
+  z.looseObject({
+    action: z.literal("error"),
+    ...common,
+    messageId: z.exactOptional(echoedId),
+    code: word,
+    error: sentence,
+    field: z.exactOptional(z.string().min(1)),
+    ...time,
+  }),
+  z.looseObject({ action: z.literal("logged_out"), ...ofSession, reason: word, ...time }),
+  z.looseObject({ action: z.literal("closed"), ...ofSession, reason: word, ...time }),
+  z.looseObject({
+    action: z.literal("session_status"),
+    ...common,
+    numberId: rowId,
+    status: healthStatus,
+    reason: z.exactOptional(z.string().min(1)),
+    ...time,
+  }),
+  z.looseObject({ action: z.literal("worker_status"), ...common, data: workerReport, ...time }),
+]);
+
+/** An event of the session queue. */
+export type SessionEvent = z.output<typeof sessionEvent>;
+
+const wentOut = z.enum(["SENT", "DELIVERED", "READ", "PLAYED"]);
+
+const ofMessage = {
+  action: z.exactOptional(z.literal("message_status")),
+  messageId: z.exactOptional(echoedId),
+  numberId: z.exactOptional(rowId),
+};
+
+/** How far a message to send has come: once per change, never backwards. */
+export const messageStatus = z.discriminatedUnion("status", [
+  z.looseObject({
+    ...ofMessage,
+    status: wentOut,
+    whatsappMessageId: z.string().min(1),
+    workerId,
+    ...time,
+  }),
+  z.looseObject({
+    ...ofMessage,
+    status: z.literal("FAILED"),
+    whatsappMessageId: z.exactOptional(z.string().min(1).nullable()),
+    error: sentence,
+    code: word,
+    retryable: z.boolean(),
+    workerId,
+    ...time,
+  }),
+]);
+
+/** The status of a message to send. */
+export type MessageStatus = z.output<typeof messageStatus>;
+
+/** A message that came in. `timestamp` is WhatsApp's, in seconds: the one exception; `receivedAt` is milliseconds. */
+export const receivedMessage = z.looseObject({
+  action: z.exactOptional(z.literal("message_received")),
+  sessionId,
+  numberId: rowId,
+  messageId: z.string().min(1),
+  from: address,
+  participant: z.exactOptional(address),
+  body: z.string(),
+  timestamp: seconds,
+  type: z.string().regex(/^[A-Z][A-Z_]*$/, "must be a word in upper case"),
+  fromMe: z.boolean(),
+  pushName: z.string().nullable(),
+  to: address,
+  phoneNumber: e164.nullable(),
+  lid: lid.nullable(),
+  isGroup: z.boolean(),
+  quoted: z.looseObject({}).nullable(),
+  media: z.looseObject({}).nullable(),
+  receivedAt: milliseconds,
+}).refine(({ from, isGroup }) => isGroup === from.endsWith("@g.us"), "'isGroup' must agree with 'from'")
+  .refine(
+    ({ isGroup, participant }) => !isGroup || participant !== undefined,
+    "a group's message has a participant",
+  );
+
+/** A message that came in. */
+export type ReceivedMessage = z.output<typeof receivedMessage>;
+
+/** How one number is, each `HEALTH_CHECK_INTERVAL` and at every change. */
+export const numberHealth = z.looseObject({
+  action: z.exactOptional(z.literal("number_health")),
+  numberId: rowId,
+  status: healthStatus,
+  reason: z.exactOptional(z.string().min(1).nullable()),
+  workerId,
+  sessionId: z.exactOptional(sessionId),
+  ...time,
+});
+
+/** How one number is. */
+export type NumberHealth = z.output<typeof numberHealth>;
+
+const SESSION_EVENT_ACTIONS: readonly string[] = sessionEvent.options.map(({ shape }) => shape.action.value);
+const MESSAGE_STATUSES: readonly string[] = [...wentOut.options, "FAILED"];
+const HEALTH_STATUSES: readonly string[] = healthStatus.options;
+const TYPES_WITHOUT_ACTION: readonly string[] = ["message_received", "message_status", "number_health"];
+
+/**
+ * Whether an `action` is an event's and never a command's. `pairing_code` is both, so the answer for it is false:
+ * ask {@linkcode isEvent} with the whole body.
+ */
+export function isEventAction(action: string): boolean {
+  return action !== "pairing_code" &&
+    (SESSION_EVENT_ACTIONS.includes(action) || TYPES_WITHOUT_ACTION.includes(action));
+}
+
+/**
+ * Whether a body is something a worker published, found on a queue that also carries commands. It is to be counted
+ * and acknowledged, never answered: an answer would come back the same way, for ever.
+ */
+export function isEvent(body: Record<string, unknown>): boolean {
+  const type = eventType(body);
+  return isEventAction(type) || (type === "pairing_code" && Object.hasOwn(body, "pairingCode"));
+}
+
+/**
+ * The AMQP `type` of a body that the worker publishes: its `action`, or for the three kinds that have none,
+ * `message_received`, `message_status` or `number_health`.
+ *
+ * @returns `""` for a body that is none of these
+ */
+export function eventType(body: Record<string, unknown>): string {
+  const { action, status } = body;
+  if (typeof action === "string") return action;
+  if (typeof status === "string" && HEALTH_STATUSES.includes(status)) return "number_health";
+  if (typeof status === "string" && MESSAGE_STATUSES.includes(status)) return "message_status";
+  return Object.hasOwn(body, "from") && Object.hasOwn(body, "body") ? "message_received" : "";
+}

@@ -1,0 +1,12 @@
+/**
+ * The contract with the backend: what it sends, read tolerantly, and what it is told, written exactly. Pure.
+ *
+ * @module
+ */
+
+export * from "./addresses.ts";
+export * from "./commands.ts";
+export * from "./events.ts";
+export { idText } from "./ids.ts";
+export { decodeBody, MAX_BODY_BYTES, parseJson, stringifyJson } from "./json.ts";
+export { quote } from "./parsed.ts";
