@@ -183,10 +183,11 @@ async function bootServer(
 ): Promise<Deno.ChildProcess> {
   const printed = `${layout.folder}/printed`;
   await Deno.writeTextFile(printed, "");
-  // A session of its own: the terminal's Ctrl-C must not reach the broker before those who are using it. The shell
-  // becomes the script, which becomes the server, so that the process id is the server's.
-  const server = new Deno.Command("setsid", {
-    args: ["/bin/sh", "-c", `exec "$0" >"$1" 2>&1`, `${layout.scripts}/rabbitmq-server`, printed],
+  // Detached: the terminal's Ctrl-C must not reach the broker before those who are using it. The shell becomes the
+  // script, which becomes the server, so that the process id is the server's.
+  const server = new Deno.Command("/bin/sh", {
+    args: ["-c", `exec "$0" >"$1" 2>&1`, `${layout.scripts}/rabbitmq-server`, printed],
+    detached: true,
     clearEnv: true,
     env: brokerEnvironment(layout),
     cwd: layout.folder,
@@ -236,7 +237,8 @@ async function logTail({ folder }: BrokerLayout, lines = 30): Promise<string> {
 /**
  * A shell that waits until nobody holds its standard input any more, then ends whatever has the broker's folder in
  * its environment (the broker, its helpers, a `rabbitmqctl` under way) and removes the folder. It starts `epmd` too,
- * which would become nobody's child if the broker did.
+ * which would become nobody's child if the broker did. (The folder's name alone is also in {@linkcode BrokerLayout}s
+ * that are handed on in the environment of tests.)
  */
 const GUARDIAN = `
 trap '' HUP INT TERM
@@ -251,8 +253,10 @@ rm -rf -- "$0"
 `;
 
 function startGuardian({ folder, epmdPort }: BrokerLayout): { dismiss(): Promise<void> } {
-  const shell = new Deno.Command("setsid", {
-    args: ["/bin/sh", "-c", GUARDIAN, folder, String(epmdPort)],
+  // Detached: Deno kills its other children when the module that started them is done.
+  const shell = new Deno.Command("/bin/sh", {
+    args: ["-c", GUARDIAN, folder, String(epmdPort)],
+    detached: true,
     cwd: "/",
     stdin: "piped",
     stdout: "null",

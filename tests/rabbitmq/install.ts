@@ -133,9 +133,10 @@ async function apt(
   log(`apt-get ${verb}`);
   const args = ["-q", "-y", "-o", "DPkg::Lock::Timeout=120", verb];
   if (verb === "install") args.push("--no-install-recommends", "rabbitmq-server");
-  // A session of its own: the terminal's Ctrl-C would leave dpkg interrupted, and with it the system's packages.
-  const { code, stdout, stderr } = await new Deno.Command("setsid", {
-    args: ["--wait", "apt-get", ...args],
+  // Detached: the terminal's Ctrl-C would leave dpkg interrupted, and with it the system's packages.
+  const { code, stdout, stderr } = await new Deno.Command("apt-get", {
+    args,
+    detached: true,
     env: { DEBIAN_FRONTEND: "noninteractive" },
     stdin: "null",
     stdout: "piped",
