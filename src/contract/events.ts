@@ -116,6 +116,7 @@ export const sessionEvent = z.discriminatedUnion("action", [
     code: word,
     error: sentence,
     field: z.exactOptional(z.string().min(1)),
+    heldBy: z.exactOptional(workerId),
     ...time,
   }),
   z.looseObject({ action: z.literal("logged_out"), ...ofSession, reason: word, ...time }),
@@ -186,11 +187,13 @@ export const receivedMessage = z.looseObject({
   quoted: z.looseObject({}).nullable(),
   media: z.looseObject({}).nullable(),
   receivedAt: milliseconds,
-}).refine(({ from, isGroup }) => isGroup === from.endsWith("@g.us"), "'isGroup' must agree with 'from'")
-  .refine(
-    ({ isGroup, participant }) => !isGroup || participant !== undefined,
-    "a group's message has a participant",
-  );
+}).refine(({ from, isGroup }) => isGroup === from.endsWith("@g.us"), {
+  path: ["isGroup"],
+  message: "must be true exactly for @g.us",
+}).refine(({ isGroup, participant }) => !isGroup || participant !== undefined, {
+  path: ["participant"],
+  message: "must be there in a group",
+});
 
 /** A message that came in. */
 export type ReceivedMessage = z.output<typeof receivedMessage>;

@@ -116,7 +116,7 @@ function isTooDeep(text: string): boolean {
 }
 
 function describeSyntaxError(text: string, message: string): string {
-  const [, reason, stated] = /^(.*) in JSON at position (\d+)/s.exec(message) ?? [];
+  const [, reason, stated] = /^(.*?)(?: in JSON)? at position (\d+)/s.exec(message) ?? [];
   if (reason !== undefined) return `at position ${stated}: ${reason}`;
   if (!isUnexpectedToken(message)) return `at position ${text.length}: it ends too early`;
   const position = findUnexpectedToken(text);

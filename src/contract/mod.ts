@@ -7,6 +7,7 @@
 export * from "./addresses.ts";
 export * from "./commands.ts";
 export * from "./events.ts";
+export { MESSAGE_TYPES } from "./fields.ts";
 export { idText } from "./ids.ts";
 export { decodeBody, MAX_BODY_BYTES, parseJson, stringifyJson } from "./json.ts";
 export { quote } from "./parsed.ts";
