@@ -1,0 +1,67 @@
+/**
+ * What of a line may be shown. A damaged file can hold the rest of a password anywhere, so a line is quoted as it is only while
+ * every secret of the file is whole; else it is quoted as far as it is made of words that `.env.example` shows to everybody.
+ */
+import { isKey, KEYS, rowOf } from "./settings.ts";
+import { suggestKey } from "./suggest.ts";
+
+const MASK = "***";
+const MAX_LENGTH = 120;
+/** Two texts that share this many characters in a row share a part of a secret, not a coincidence. */
+const WINDOW = 4;
+
+const PUBLIC_TEXT = KEYS.map((key) => `${key}\n${rowOf(key).example}`).join("\n");
+const PUBLIC_WORDS = new Set(PUBLIC_TEXT.split(/[^A-Za-z0-9]+/));
+
+/** Whether a word without blanks is made of public ones, whole or cut, and of what stands between such words. */
+function isPublic(word: string): boolean {
+  const parts = word
+    .replace(/[A-Z0-9_]*[A-Z]=/g, (name) => KEYS.some((key) => `${key}=`.endsWith(name)) ? "=" : name)
+    .split(/[:/.,=_"'@#-]+/)
+    .filter((part) => part !== "");
+  return parts.every((part) => PUBLIC_WORDS.has(part) || part.length >= WINDOW && PUBLIC_TEXT.includes(part));
+}
+
+/** The text with every word masked that is not public. */
+const publicPart = (text: string) =>
+  text.replace(/\S+(\s+\S+)*/g, (run) => maskWords(run, (word) => !isPublic(word)));
+
+const maskWords = (text: string, secret: (word: string) => boolean) =>
+  text.replace(/\S+/g, (word) => secret(word) ? MASK : word).replace(/\*{3}(\s+\*{3})+/g, MASK);
+
+/** The secret part of a secret setting: the password of a URL, else all of it. */
+export function secretPart(text: string): string {
+  return text.includes("://") ? /:\/\/[^:@]*:(.*)@/.exec(text)?.[1] ?? "" : text;
+}
+
+/** The secret itself when it is short, else all its parts of {@link WINDOW} characters. */
+const windows = (secret: string) =>
+  Array.from({ length: Math.max(1, secret.length - WINDOW + 1) }, (_, at) => secret.slice(at, at + WINDOW))
+    .filter((part) => part !== "");
+
+/**
+ * Quotes a line with its secrets masked and its control characters made visible.
+ *
+ * @param whole whether every secret but the one this line may set stands whole in the file or comes from elsewhere
+ * @param secrets the secrets that are known, so that a copy of one, or of a part, is masked wherever it stands
+ */
+export function quoteLine(line: string, whole: boolean, secrets: readonly string[]): string {
+  const parts = secrets.flatMap(windows);
+  const known = (text: string) => maskWords(text, (word) => parts.some((part) => word.includes(part)));
+  const show = (text: string) => known(whole ? text : publicPart(text));
+  const [, name = "", value = ""] = /^([^=]*)=(.*)$/su.exec(line) ?? [];
+  const key = isKey(name) ? name : suggestKey(name);
+
+  let quoted: string;
+  if (key === undefined) quoted = known(publicPart(line));
+  else if (!rowOf(key).secret) quoted = `${name}=${show(value)}`;
+  else {
+    const [, scheme, host] = /^(["']?amqps?:\/\/)[^@]*@([^@]*)$/.exec(value) ?? [];
+    quoted = `${name}=${scheme === undefined ? MASK : `${scheme}${MASK}@${show(host ?? "")}`}`;
+  }
+  const visible = quoted.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`,
+  );
+  return visible.length > MAX_LENGTH ? `${visible.slice(0, MAX_LENGTH)}…` : visible;
+}

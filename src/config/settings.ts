@@ -1,0 +1,250 @@
+/** Every setting of the worker: its key, kind, unit, range, default and what it is for. The one table of settings. */
+import {
+  choice,
+  entityName,
+  flag,
+  folder,
+  integer,
+  isLiteralLoopback,
+  list,
+  Refused,
+  type Rule,
+  text,
+  url,
+} from "./rules.ts";
+
+/** One setting. */
+export interface Row<T> {
+  rule: Rule<T>;
+  /** What it is for, as `.env.example` says it. */
+  about: string;
+  /** The text `.env.example` shows; the default where there is a fixed one. */
+  example: string;
+  /** Must be given, in the file or in the environment. */
+  required: boolean;
+  /** Text used when it is not given; a function of other settings' texts where it follows one of them. */
+  default?: string | ((textOf: (key: string) => string) => string);
+  /** Heading in `.env.example` that starts with this row. */
+  section?: string;
+  /** The value, or part of it, must never be shown. */
+  secret?: boolean;
+  /** An empty value is a value. */
+  mayBeEmpty?: boolean;
+}
+
+type Extra = Pick<Row<unknown>, "section" | "secret" | "mayBeEmpty">;
+
+const required = <T>(rule: Rule<T>, example: string, about: string, extra: Extra = {}): Row<T> => (
+  { rule, example, about, required: true, ...extra }
+);
+const optional = <T>(rule: Rule<T>, fallback: string, about: string, extra: Extra = {}): Row<T> => (
+  { rule, example: fallback, default: fallback, about, required: false, ...extra }
+);
+const following = <T>(
+  rule: Rule<T>,
+  example: string,
+  fallback: (textOf: (key: string) => string) => string,
+  about: string,
+): Row<T> => ({ rule, example, default: fallback, about, required: false });
+const unset = <T>(rule: Rule<T>, example: string, about: string): Row<T | undefined> => (
+  { rule, example, about, required: false }
+);
+
+const SECOND = 1000, MINUTE = 60 * SECOND, DAY = 24 * 60 * MINUTE;
+
+const workerId = text(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/, "1 to 64 of the characters A-Z a-z 0-9 . _ -");
+const workerName = text(
+  /^(?=.{1,64}$)[\p{L}\p{N}()#&+@._,'/-]+( [\p{L}\p{N}()#&+@._,'/-]+)*$/u,
+  "up to 64 letters, digits, single blanks and ( ) # & + @ . _ , ' / -",
+);
+const amqpUrl = url(
+  ["amqp:", "amqps:"],
+  {
+    user: /^(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+(?::(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)?$/,
+    path: /^\/(?:[\w.~:@-]|%[0-9A-Fa-f]{2})*$/,
+    query: /^\?[a-zA-Z]+=[\w.%-]+(?:&[a-zA-Z]+=[\w.%-]+)*$/,
+  },
+  "amqp://user:password@host:port/vhost (or amqps:), reserved characters percent-encoded",
+);
+const httpUrl = url(
+  ["http:", "https:"],
+  { path: /^(?:\/|(?:\/(?:[\w.~:@!$&'()*+,;-]|%[0-9A-Fa-f]{2})+)+\/?)$/ },
+  "http://host:port/path (or https:) without user, query or fragment",
+);
+const webSocketUrl = url(["wss:", "ws:"], { path: /^[\w./~-]+$/ }, "wss://host:port/path");
+const whatsappUrl: Rule<string> = {
+  expects: "wss://host:port/path, or ws: on a literal loopback address (127.x.x.x, [::1])",
+  parse(text) {
+    const { protocol, hostname } = new URL(webSocketUrl.parse(text));
+    if (protocol === "wss:" || isLiteralLoopback(hostname)) return text;
+    throw new Refused("Plain ws: is only allowed on a literal loopback address (127.x.x.x, [::1])");
+  },
+};
+
+/** The table, in the order of `.env.example`. */
+export const TABLE = {
+  WORKER_ID: required(
+    workerId,
+    "worker-1",
+    "Name of this worker, unique in the fleet; worker-1 also answers to 1",
+    {
+      section: "Worker",
+    },
+  ),
+  WORKER_NAME: required(workerName, "WhatsApp Worker 1", "Name shown to people"),
+  NODE_ENV: required(
+    choice("production", "development", "test"),
+    "production",
+    "With production, a file with a password that others on the machine can read is refused",
+  ),
+
+  RABBITMQ_URL: required(
+    amqpUrl,
+    "amqp://whatsapp:CHANGE_ME@localhost:5672",
+    "The broker; reserved characters in user and password are percent-encoded (@ is %40)",
+    { section: "RabbitMQ", secret: true },
+  ),
+  QUEUE_MESSAGE_SEND: required(entityName(), "whatsapp.message.send", "Messages to send, from the backend"),
+  QUEUE_MESSAGE_RECEIVE: required(
+    entityName(),
+    "whatsapp.message.receive",
+    "Messages received, to the backend",
+  ),
+  QUEUE_NUMBER_HEALTH: required(
+    entityName(),
+    "whatsapp.number.health",
+    "Health of the numbers, to the backend",
+  ),
+  QUEUE_SESSION_UPDATE: required(
+    entityName(),
+    "whatsapp.session.update",
+    "Session commands and, unless QUEUE_SESSION_EVENT says otherwise, session events",
+  ),
+  QUEUE_SESSION_EVENT: following(
+    entityName(),
+    "whatsapp.session.update",
+    (textOf) => textOf("QUEUE_SESSION_UPDATE"),
+    "Session events, to the backend; QUEUE_SESSION_UPDATE unless set",
+  ),
+  QUEUE_MESSAGE_STATUS: following(
+    entityName(),
+    "whatsapp.message.receive",
+    (textOf) => textOf("QUEUE_MESSAGE_RECEIVE"),
+    "What became of messages sent, to the backend; QUEUE_MESSAGE_RECEIVE unless set",
+  ),
+  QUEUE_HEALTH_COMMAND: unset(
+    entityName(),
+    "whatsapp.health.request",
+    "Health requests of a backend that does not publish through the exchange; none are read unless set",
+  ),
+  SESSION_WIRING: optional(
+    choice("auto", "queue", "exchange"),
+    "auto",
+    "How commands and events of one session queue are kept apart",
+  ),
+  RABBITMQ_EXCHANGE: optional(
+    entityName({ builtIn: true }),
+    "whatsapp.exchange",
+    "The exchange the backend publishes to",
+  ),
+  RABBITMQ_EXCHANGE_TYPE: unset(
+    choice("topic", "direct", "fanout", "headers"),
+    "topic",
+    "Type to declare the exchange with when it is absent; it is never declared unless set",
+  ),
+  RABBITMQ_PREFIX: following(
+    entityName({ maxBytes: 128 }),
+    "whatsapp",
+    (textOf) => textOf("QUEUE_SESSION_UPDATE").replace(/(?<=.)\.session\.update$/, ""),
+    "Start of the names of the worker's own queues; QUEUE_SESSION_UPDATE less .session.update unless set",
+  ),
+  EVENT_CONTENT_TYPE: optional(
+    choice("application/json", "text/plain"),
+    "application/json",
+    "text/plain for a listener that takes a String",
+  ),
+
+  BACKEND_API_URL: required(httpUrl, "http://localhost:8080/api", "The backend's API", {
+    section: "Backend",
+  }),
+  BACKEND_API_KEY: required(
+    text(/^[\x21-\x7e]{0,4096}$/, "printable ASCII without blanks, or empty"),
+    "",
+    "Key of the backend's API; may be empty",
+    { secret: true, mayBeEmpty: true },
+  ),
+
+  SESSION_DIR: required(folder, "./sessions", "Folder of the worker's state, private to the worker", {
+    section: "Sessions",
+  }),
+  SESSION_TIMEOUT: required(
+    integer(SECOND, 7 * DAY, "ms"),
+    "3600000",
+    "How long a session may wait for its login",
+  ),
+  MAX_RETRY_ATTEMPTS: required(integer(1, 20), "3", "QR attempts before a session is given up"),
+
+  MESSAGE_TIMEOUT: required(
+    integer(SECOND, 10 * MINUTE, "ms"),
+    "30000",
+    "How long WhatsApp may take to accept a message",
+    { section: "Messages and health" },
+  ),
+  SEND_WAIT: optional(
+    integer(SECOND, 7 * DAY, "ms"),
+    "3600000",
+    "How long a message waits for a number that is not connected",
+  ),
+  RECEIVE_INCLUDE: optional(
+    list("from_me", "status", "newsletter", "reactions", "edits", "calls"),
+    "",
+    "What is published beside the messages of others",
+    { mayBeEmpty: true },
+  ),
+  HEALTH_CHECK_INTERVAL: required(
+    integer(SECOND, 60 * MINUTE, "ms"),
+    "60000",
+    "Time between two reports of a number's health",
+  ),
+  STATUS_INTERVAL: optional(
+    integer(SECOND, 60 * MINUTE, "ms"),
+    "30000",
+    "Time between two worker_status events",
+  ),
+
+  LOG_LEVEL: required(
+    choice("fatal", "error", "warn", "info", "debug", "trace", "silent"),
+    "info",
+    "Least severe level that is logged",
+    { section: "Logs" },
+  ),
+  LOG_PRETTY: required(flag, "true", "Lines for people instead of JSON"),
+
+  WHATSAPP_WEB_URL: optional(whatsappUrl, "wss://web.whatsapp.com/ws/chat", "WhatsApp Web's server", {
+    section: "WhatsApp",
+  }),
+  WHATSAPP_ROOT_KEY: unset(
+    text(/^[0-9a-f]{64}$/i, "64 hexadecimal digits"),
+    "0".repeat(64),
+    "Certificate root of a stand-in for tests; only with a WHATSAPP_WEB_URL on a literal loopback address and no proxy",
+  ),
+};
+
+/** The key of a setting, as it is written in the file. */
+export type Key = keyof typeof TABLE;
+
+/** The settings, read and checked. Durations are in ms. */
+export type Settings = { readonly [K in Key]: (typeof TABLE)[K] extends Row<infer T> ? T : never };
+
+/** All keys, in the order of the table. */
+export const KEYS = Object.keys(TABLE) as Key[];
+
+/** Whether a text is the key of a setting. */
+export function isKey(text: string): text is Key {
+  return Object.hasOwn(TABLE, text);
+}
+
+/** The row of a key, whatever its kind. */
+export function rowOf(key: Key): Row<unknown> {
+  return TABLE[key];
+}

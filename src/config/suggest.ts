@@ -1,0 +1,30 @@
+/** Finds the known key that a mistyped one was probably meant to be. */
+import { type Key, KEYS } from "./settings.ts";
+
+/** How many characters must be put in, left out, changed or swapped with their neighbour to make `one` of `other`. */
+function distance(one: string, other: string): number {
+  const rows = [Array.from({ length: other.length + 1 }, (_, column) => column)];
+  const cost = (row: number, column: number) => rows[row]?.[column] ?? Infinity;
+  for (let row = 1; row <= one.length; row++) {
+    rows.push([row]);
+    for (let column = 1; column <= other.length; column++) {
+      const change = one[row - 1] === other[column - 1] ? 0 : 1;
+      const swapped = one[row - 1] === other[column - 2] && one[row - 2] === other[column - 1];
+      rows[row]?.push(Math.min(
+        cost(row - 1, column) + 1,
+        cost(row, column - 1) + 1,
+        cost(row - 1, column - 1) + change,
+        swapped ? cost(row - 2, column - 2) + 1 : Infinity,
+      ));
+    }
+  }
+  return cost(one.length, other.length);
+}
+
+/** The known key nearest to a name in any case, unless more than half of the name differs. */
+export function suggestKey(text: string): Key | undefined {
+  const name = text.trim().toUpperCase();
+  const nearest =
+    KEYS.map((key) => ({ key, far: distance(name, key) })).sort((one, other) => one.far - other.far)[0];
+  return nearest && nearest.far <= name.length / 2 ? nearest.key : undefined;
+}
