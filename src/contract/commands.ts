@@ -27,6 +27,7 @@ export type SessionAction =
 
 /** A command about one number's session; `create` and `pairing_code` always have number and phone. */
 export interface SessionCommand {
+  /** What to do. */
   action: SessionAction;
   /** Absent only in a `status` that asks for the whole worker. */
   numberId?: Id;
@@ -40,7 +41,9 @@ export interface SessionCommand {
 
 /** A message to send. */
 export interface SendCommand {
+  /** The backend's id of the message, to come back with every status. */
   messageId?: Id;
+  /** The number to send from. */
   numberId: Id;
   /** The JID to send to. */
   to: string;
@@ -48,17 +51,21 @@ export interface SendCommand {
   type: string;
   /** The text of a `TEXT`, never empty there; the caption or file name of a medium. */
   content: string | null;
+  /** Where the medium is; never blank unless `type` is `TEXT`. */
   mediaUrl: string | null;
   /** Milliseconds since the epoch after which it must not go out. */
   expiresAtMs?: number;
   /** AMQP priority, 0 to 255. */
   priority?: number;
+  /** The worker that is meant; compare with `workerIdMatches`. */
   workerId?: string;
 }
 
 /** A request to report the health of one number at once. */
 export interface HealthCommand {
+  /** The number asked about. */
   numberId: Id;
+  /** The worker that is meant; compare with `workerIdMatches`. */
   workerId?: string;
 }
 

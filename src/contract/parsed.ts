@@ -32,20 +32,27 @@ export type RefusalCode =
 export interface About {
   /** As the sender wrote it, known or not. */
   action?: string;
+  /** The number that was meant. */
   numberId?: Id;
+  /** The backend's id of the message to send. */
   messageId?: Id;
+  /** The worker that was meant. */
   workerId?: string;
+  /** The backend's own id of the session. */
   backendSessionId?: Id;
 }
 
 /** A message that was read and refused. */
 export interface Refusal {
+  /** Tells a refusal from a value. */
   ok: false;
+  /** Why, as a stable word. */
   code: RefusalCode;
   /** The field at fault, by the name the sender used (`to`, not `recipientNumber`), without its path. */
   field?: string;
   /** One sentence for a person. Values in it are escaped and cut, so it may be logged and shown as it is. */
   error: string;
+  /** What could still be read; empty when nothing could. */
   about: About;
 }
 
