@@ -1,0 +1,129 @@
+/** Bare Baileys on a stand-in, with credentials and keys in memory: what the stand-in's own tests drive it with. */
+import {
+  DisconnectReason,
+  initAuthCreds,
+  makeWASocket,
+  type SignalDataSet,
+  type SignalDataTypeMap,
+} from "@whiskeysockets/baileys";
+import type { BaileysEventMap, BinaryNode, UserFacingSocketConfig, WASocket } from "@whiskeysockets/baileys";
+import { pino } from "pino";
+import { Feed } from "./feed.ts";
+
+const WAIT_MS = 15_000;
+
+type Update = BaileysEventMap["connection.update"];
+
+/** What `lastDisconnect` says: the status code and the message of its error. */
+export interface Disconnect {
+  code: number | undefined;
+  message: string;
+}
+
+/** Credentials and keys that outlive a socket. */
+export class MemoryAuth {
+  readonly creds = initAuthCreds();
+  readonly #rows = new Map<string, unknown>();
+
+  readonly keys = {
+    get: <T extends keyof SignalDataTypeMap>(type: T, ids: string[]) => {
+      const found = ids.filter((id) => this.#rows.has(`${type}/${id}`))
+        .map((id) => [id, this.#rows.get(`${type}/${id}`)]);
+      return Object.fromEntries(found) as { [id: string]: SignalDataTypeMap[T] };
+    },
+    set: (data: SignalDataSet) => {
+      for (const [type, values] of Object.entries(data)) {
+        for (const [id, value] of Object.entries(values)) {
+          if (value === null) this.#rows.delete(`${type}/${id}`);
+          else this.#rows.set(`${type}/${id}`, value);
+        }
+      }
+    },
+  };
+}
+
+/** One socket and what it has said so far. */
+export class BareClient implements AsyncDisposable {
+  readonly sock: WASocket;
+  readonly updates: Feed<Update> = new Feed();
+  readonly upserts: Feed<BaileysEventMap["messages.upsert"]> = new Feed();
+  readonly statuses: Feed<BaileysEventMap["messages.update"][number]> = new Feed();
+  readonly acks: Feed<BinaryNode> = new Feed();
+
+  constructor(url: string, auth: MemoryAuth, config: Partial<UserFacingSocketConfig> = {}) {
+    this.sock = makeWASocket({
+      waWebSocketUrl: url,
+      auth,
+      logger: pino({ level: Deno.env.get("BAILEYS_LOG") ?? "silent" }),
+      retryRequestDelayMs: 1,
+      ...config,
+    });
+    const { ev, ws } = this.sock;
+    ev.on("creds.update", (update) => Object.assign(auth.creds, update));
+    ev.on("connection.update", (update) => this.updates.push(update));
+    ev.on("messages.upsert", (upsert) => {
+      this.upserts.push(upsert);
+      // An update that comes while the message's own upsert is still buffered is merged into that.
+      for (const { key, status } of upsert.messages) {
+        if (key.fromMe && status) this.statuses.push({ key, update: { status } });
+      }
+    });
+    ev.on("messages.update", (list) => list.forEach((update) => this.statuses.push(update)));
+    ws.on("CB:ack,class:message", (node: BinaryNode) => this.acks.push(node));
+  }
+
+  async qr(): Promise<string> {
+    return (await this.updates.next("QR code", ({ qr }) => qr !== undefined, WAIT_MS)).qr!;
+  }
+
+  async open(): Promise<this> {
+    await this.updates.next("open connection", ({ connection }) => connection === "open", WAIT_MS);
+    return this;
+  }
+
+  /** Why the connection closed. */
+  async closed(timeoutMs: number = WAIT_MS): Promise<Disconnect> {
+    const { lastDisconnect } = await this.updates.next(
+      "closed connection",
+      ({ connection }) => connection === "close",
+      timeoutMs,
+    );
+    const error = lastDisconnect?.error as Error & { output?: { statusCode: number } };
+    return { code: error?.output?.statusCode, message: error?.message ?? "" };
+  }
+
+  /** The update that brings message `id` to `status` (0 refused, 3 delivered, 4 read). */
+  status(id: string, status: number) {
+    return this.statuses.next(
+      `status ${status} of ${id}`,
+      (update) => update.key.id === id && update.update.status === status,
+      WAIT_MS,
+    );
+  }
+
+  /** The next message received with this text. */
+  async received(text: string) {
+    const has = ({ messages }: BaileysEventMap["messages.upsert"]) =>
+      messages.some(({ message }) => message?.conversation === text);
+    return await this.upserts.next(`message "${text}"`, has, WAIT_MS);
+  }
+
+  /** Ends the socket, as a program that stops does. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.sock.end(undefined);
+    for (const feed of [this.updates, this.upserts, this.statuses, this.acks]) feed.close();
+  }
+}
+
+/** Pairs by QR and returns the credentials, after the restart the server asks for. */
+export async function pair(
+  url: string,
+  scan: (qr: string) => Promise<void>,
+  auth: MemoryAuth = new MemoryAuth(),
+): Promise<MemoryAuth> {
+  await using client = new BareClient(url, auth);
+  await scan(await client.qr());
+  const { code } = await client.closed();
+  if (code !== DisconnectReason.restartRequired) throw new Error(`Pairing ended with ${code}`);
+  return auth;
+}

@@ -1,0 +1,321 @@
+/** Somebody with a phone: an account whose messages are truly encrypted and decrypted. */
+import { randomBytes } from "node:crypto";
+import { Buffer } from "node:buffer";
+import { encodeBigEndian, normalizeMessageContent, proto } from "@whiskeysockets/baileys";
+import type { BinaryNode } from "@whiskeysockets/baileys";
+import type { Companion } from "./companion.ts";
+import { digitsOf, lidUserOf } from "./directory.ts";
+import { type Addressing, type Endpoint, type Envelope } from "./envelope.ts";
+import { Feed } from "./feed.ts";
+import type { Hub } from "./hub.ts";
+import { element } from "./nodes.ts";
+import { verifyDeviceIdentity } from "./device_identity.ts";
+import { bundleNodes, type PreKeyBundle } from "./prekeys.ts";
+import { readRetryBundle } from "./retry.ts";
+import { type Ciphertext, SignalPeer } from "./signal_peer.ts";
+
+/** After this many failed attempts at one message a phone stops asking for it. */
+const MAX_RETRIES = 5;
+const DEFAULT_WAIT_MS = 10_000;
+
+/** A message somebody received and decrypted. */
+export interface ContactMessage {
+  id: string;
+  /** The sender's number JID, without device. */
+  from: string;
+  /** The text of a text message, else null. */
+  text: string | null;
+  message: proto.IMessage;
+  /** When it was decrypted first, milliseconds since the epoch. */
+  atMs: number;
+  /** How often the same id came again after that. */
+  repeats: number;
+}
+
+/** What happened to a message this person sent. */
+export interface Receipt {
+  id: string;
+  type: "delivered" | "read" | "played";
+  atMs: number;
+}
+
+/** How a person behaves; everything can be changed later on the object. */
+export interface ContactOptions {
+  /** Push name, default `Contact <number>`. */
+  name?: string;
+  /** Send delivery receipts, default true. */
+  autoDeliver?: boolean;
+  /** Send a read receipt for every message at once, default false. */
+  autoRead?: boolean;
+  /** How this person's messages are addressed, default `lid` as WhatsApp does more and more. */
+  addressing?: Addressing;
+}
+
+/** The type attribute of a message's stanza. */
+function stanzaType(message: proto.IMessage): string {
+  const content = normalizeMessageContent(message);
+  if (content?.reactionMessage) return "reaction";
+  if (content?.pollCreationMessage || content?.pollUpdateMessage) return "poll";
+  const media = content?.imageMessage ?? content?.videoMessage ?? content?.audioMessage ??
+    content?.documentMessage;
+  return media ?? content?.stickerMessage ? "media" : "text";
+}
+
+function textIn(message: proto.IMessage): string | null {
+  const content = normalizeMessageContent(message);
+  return content?.conversation || content?.extendedTextMessage?.text || null;
+}
+
+/** An account and its phone (device 0). */
+export class Contact implements Endpoint {
+  readonly number: string;
+  readonly jid: string;
+  readonly lid: string;
+  readonly name: string;
+  autoDeliver: boolean;
+  autoRead: boolean;
+  addressing: Addressing;
+  /** Linked devices by device id. */
+  readonly companions: Map<number, Companion> = new Map();
+  readonly deviceId = 0;
+
+  protected readonly hub: Hub;
+  protected readonly signal: SignalPeer = new SignalPeer();
+  readonly #inbox = new Feed<ContactMessage>();
+  readonly #receipts = new Feed<Receipt>();
+  readonly #envelopes = new Map<string, Envelope>();
+  readonly #failures = new Map<string, number>();
+  readonly #sent = new Map<string, { to: Contact; message: proto.IMessage }>();
+  #damaged = 0;
+  #tail: Promise<void> = Promise.resolve();
+
+  constructor(hub: Hub, number: string, options: ContactOptions = {}) {
+    this.hub = hub;
+    this.number = digitsOf(number);
+    this.jid = `${this.number}@s.whatsapp.net`;
+    this.lid = `${lidUserOf(this.number)}@lid`;
+    this.name = options.name ?? `Contact ${this.number}`;
+    this.autoDeliver = options.autoDeliver ?? true;
+    this.autoRead = options.autoRead ?? false;
+    this.addressing = options.addressing ?? "lid";
+  }
+
+  get owner(): Contact {
+    return this;
+  }
+
+  /** The public half of the key this account signs its companions with, 32 bytes. */
+  get accountKey(): Uint8Array {
+    return this.signal.identity.public;
+  }
+
+  /** Everything received, oldest first. */
+  get inbox(): readonly ContactMessage[] {
+    return this.#inbox.items;
+  }
+
+  /** Everything the others' devices reported about what this person sent. */
+  get receipts(): readonly Receipt[] {
+    return this.#receipts.items;
+  }
+
+  /** The next message that fits, received already or still to come; each message is handed out once. */
+  next(
+    predicate: (message: ContactMessage) => boolean = () => true,
+    timeoutMs: number = DEFAULT_WAIT_MS,
+  ): Promise<ContactMessage> {
+    return this.#inbox.next(`message for ${this.number}`, predicate, timeoutMs);
+  }
+
+  /** The receipt of this type for message `id`, arrived already or still to come. */
+  receipt(id: string, type: Receipt["type"], timeoutMs: number = DEFAULT_WAIT_MS): Promise<Receipt> {
+    return this.#receipts.next(`${type} receipt for ${id}`, (r) => r.id === id && r.type === type, timeoutMs);
+  }
+
+  /** Sends a text to a number; resolves with the message id once it is in the mailboxes of all devices. */
+  sendText(toNumber: string, text: string): Promise<string> {
+    return this.send(toNumber, { conversation: text });
+  }
+
+  /** Sends any message; throws when nobody has that number. */
+  async send(toNumber: string, message: proto.IMessage): Promise<string> {
+    const to = this.hub.directory.byNumber(toNumber);
+    if (!to) throw new Error(`Nobody has the number ${toNumber} on this stand-in`);
+    const id = `3A${randomBytes(9).toString("hex").toUpperCase()}`;
+    this.#sent.set(id, { to, message });
+    await this.#inTurn(() => this.#post(id, to, message));
+    return id;
+  }
+
+  /** Tells the sender that this person has read the message. */
+  read(id: string): void {
+    const envelope = this.#envelopes.get(id);
+    if (!envelope) throw new Error(`${this.number} has no message ${id} to read`);
+    this.#report(envelope, "read");
+  }
+
+  /** Loses every session, as after a reinstallation: the next `msg` cannot be read and is asked for again. */
+  async forgetSessions(): Promise<void> {
+    const devices = this.hub.directory.accounts.flatMap((account) => [...account.companions.values()]);
+    await this.#inTurn(async () => {
+      for (const { lid } of devices) await this.signal.forget(lid);
+    });
+  }
+
+  /** Damages the next `count` ciphertexts on their way out, so that the receiver has to ask again. */
+  damageNext(count: number = 1): void {
+    this.#damaged = count;
+  }
+
+  takeBundle(): Promise<PreKeyBundle> {
+    return this.signal.bundle();
+  }
+
+  deliver(envelope: Envelope): void {
+    this.hub.background(
+      `${this.number} receiving ${envelope.id}`,
+      () => this.#inTurn(() => this.#open(envelope)),
+    );
+  }
+
+  /** A device of somebody this person wrote to reports. */
+  noteReceipt(ids: string[], type: Receipt["type"]): void {
+    for (const id of ids) this.#receipts.push({ id, type, atMs: this.hub.now() });
+  }
+
+  /** A companion could not decrypt: the message goes out again, to that device alone, on a new session. */
+  async retry(device: Endpoint, receipt: BinaryNode, count: string): Promise<void> {
+    const id = receipt.attrs.id ?? "";
+    const sent = this.#sent.get(id);
+    if (!sent) throw new Error(`Retry receipt for ${id}, which ${this.number} never sent`);
+    await this.#inTurn(async () => {
+      await this.signal.meet(device.lid, readRetryBundle(receipt) ?? await device.takeBundle());
+      const message = device.owner === this ? this.#forOwnDevice(sent.to, sent.message) : sent.message;
+      await this.#postTo(device, id, message, sent.to, count);
+    });
+  }
+
+  /** Rejects everyone waiting and lets go of timers. */
+  close(): void {
+    this.#inbox.close();
+    this.#receipts.close();
+    this.signal.close();
+  }
+
+  /** What to do with a decrypted message; a phone treats what its companions sent differently. */
+  protected accept(envelope: Envelope, message: proto.IMessage): void {
+    const { id, from } = envelope;
+    const atMs = this.hub.now();
+    this.#inbox.push({ id, from: from.owner.jid, text: textIn(message), message, atMs, repeats: 0 });
+  }
+
+  /** Encrypts for one companion and puts it into its mailbox. */
+  protected async sendPeer(to: Companion, message: proto.IMessage): Promise<void> {
+    const id = `3A${randomBytes(9).toString("hex").toUpperCase()}`;
+    this.#sent.set(id, { to: this, message });
+    await this.#inTurn(() => this.#postTo(to, id, message, this, undefined, "peer"));
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#tail.then(work);
+    this.#tail = done.catch(() => {});
+    return done;
+  }
+
+  #forOwnDevice(to: Contact, message: proto.IMessage): proto.IMessage {
+    return { deviceSentMessage: { destinationJid: to.jid, message } };
+  }
+
+  async #post(id: string, to: Contact, message: proto.IMessage): Promise<void> {
+    // An account with companions is somebody's worker: its phone gets a copy in real life, which nobody looks at here.
+    const devices: Endpoint[] = to.companions.size > 0 ? [...to.companions.values()] : [to];
+    for (const device of devices) await this.#postTo(device, id, message, to);
+    for (const device of this.companions.values()) {
+      await this.#postTo(device, id, this.#forOwnDevice(to, message), to);
+    }
+  }
+
+  async #postTo(
+    device: Endpoint,
+    id: string,
+    message: proto.IMessage,
+    chat: Contact,
+    count?: string,
+    category?: string,
+  ): Promise<void> {
+    if (!await this.signal.knows(device.lid)) await this.signal.meet(device.lid, await device.takeBundle());
+    const { type, ciphertext } = await this.signal.encrypt(device.lid, message);
+    const bytes = Buffer.from(ciphertext);
+    if (this.#damaged > 0 && this.#damaged-- > 0) bytes[bytes.length - 1]! ^= 0xff;
+    device.deliver({
+      id,
+      from: this,
+      addressing: this.addressing,
+      type: stanzaType(message),
+      enc: element("enc", { v: "2", type, ...(count && { count }) }, bytes),
+      timestampS: Math.floor(this.hub.now() / 1000),
+      chat: device.owner === this && !category ? chat : undefined,
+      notify: this.name,
+      category,
+    });
+  }
+
+  async #open(envelope: Envelope): Promise<void> {
+    const known = this.#envelopes.has(envelope.id);
+    const ciphertext = { type: envelope.enc.attrs.type, ciphertext: envelope.enc.content } as Ciphertext;
+    let message: proto.IMessage;
+    try {
+      message = await this.signal.decrypt(envelope.from.lid, ciphertext);
+    } catch (error) {
+      if (known) this.#noteRepeat(envelope.id);
+      else await this.#askAgain(envelope, error as Error);
+      return;
+    }
+    if (ciphertext.type === "pkmsg" && envelope.from.deviceId !== 0) {
+      verifyDeviceIdentity(envelope.deviceIdentity, envelope.from as Companion);
+    }
+    if (known) this.#noteRepeat(envelope.id);
+    else this.accept(envelope, message);
+    this.#envelopes.set(envelope.id, envelope);
+    if (envelope.from.owner === this) return;
+    if (this.autoDeliver) this.#report(envelope);
+    if (this.autoRead) this.#report(envelope, "read");
+  }
+
+  #noteRepeat(id: string): void {
+    const message = this.#inbox.items.find((candidate) => candidate.id === id);
+    if (message) message.repeats++;
+  }
+
+  /** A receipt to all devices of the sender, under the address the sender used; no type means delivered. */
+  #report(envelope: Envelope, type?: "read"): void {
+    const attrs = {
+      id: envelope.id,
+      from: envelope.addressing === "lid" ? this.lid : this.jid,
+      t: String(Math.floor(this.hub.now() / 1000)),
+      ...(type && { type }),
+    };
+    for (const device of envelope.from.owner.companions.values()) {
+      device.mailbox.put(element("receipt", attrs));
+    }
+  }
+
+  async #askAgain(envelope: Envelope, error: Error): Promise<void> {
+    const { id, from, addressing } = envelope;
+    const attempt = (this.#failures.get(id) ?? 0) + 1;
+    this.#failures.set(id, attempt);
+    if (attempt > MAX_RETRIES) throw new Error(`Gave up after ${MAX_RETRIES} attempts: ${error.message}`);
+    const t = String(Math.floor(this.hub.now() / 1000));
+    const content = [
+      element("retry", { count: String(attempt), id, t, v: "1" }),
+      element("registration", {}, encodeBigEndian(this.signal.registrationId)),
+    ];
+    if (attempt > 1) {
+      const [, ...keys] = bundleNodes(await this.signal.bundle());
+      content.push(element("keys", {}, keys));
+    }
+    const address = addressing === "lid" ? this.lid : this.jid;
+    const attrs = { id, from: address, type: "retry", t };
+    from.owner.companions.get(from.deviceId)?.mailbox.put(element("receipt", attrs, content));
+  }
+}

@@ -1,0 +1,75 @@
+/** An encrypted message on its way from one device to another, and the places it can go. */
+import { Buffer } from "node:buffer";
+import type { BinaryNode } from "@whiskeysockets/baileys";
+import type { Contact } from "./contact.ts";
+import { element } from "./nodes.ts";
+import type { PreKeyBundle } from "./prekeys.ts";
+
+/** A device that can be written to: somebody's phone (device 0) or a linked companion. */
+export interface Endpoint {
+  /** Whose device it is. */
+  readonly owner: Contact;
+  readonly deviceId: number;
+  /** With the number: `221…@s.whatsapp.net`, or `221…:1@s.whatsapp.net` for a companion. */
+  readonly jid: string;
+  /** The same device under the account's LID. */
+  readonly lid: string;
+  takeBundle(): Promise<PreKeyBundle>;
+  /** Hands the message over; returns before it is decrypted. */
+  deliver(envelope: Envelope): void;
+}
+
+/** Whether a conversation goes by phone number or by LID. */
+export type Addressing = "pn" | "lid";
+
+/** One device's copy of a message. */
+export interface Envelope {
+  id: string;
+  from: Endpoint;
+  addressing: Addressing;
+  /** The stanza's type: text, media, reaction, … */
+  type: string;
+  /** `<enc v type count?>` with the ciphertext. */
+  enc: BinaryNode;
+  timestampS: number;
+  /** The chat, when the message comes from another device of the receiver's own account. */
+  chat?: Contact | undefined;
+  /** A companion's ADVSignedDeviceIdentity; goes with every `pkmsg` of a companion. */
+  deviceIdentity?: Uint8Array | undefined;
+  /** The sender's push name. */
+  notify?: string | undefined;
+  /** `peer` for what an account's devices tell each other. */
+  category?: string | undefined;
+}
+
+function chatAttributes({ chat, addressing }: Envelope): Record<string, string> {
+  if (!chat) return {};
+  return addressing === "lid"
+    ? { recipient: chat.lid, peer_recipient_pn: chat.jid }
+    : { recipient: chat.jid, peer_recipient_lid: chat.lid };
+}
+
+function senderAttributes({ from, addressing, chat, category }: Envelope): Record<string, string> {
+  const own = addressing === "lid" ? from.lid : from.jid;
+  if (chat || category === "peer") return { from: own };
+  return addressing === "lid"
+    ? { from: own, sender_pn: from.owner.jid }
+    : { from: own, sender_lid: from.owner.lid };
+}
+
+/** The `<message>` a companion gets. */
+export function messageStanza(envelope: Envelope): BinaryNode {
+  const { id, type, timestampS, notify, category, enc, deviceIdentity } = envelope;
+  const attrs = {
+    id,
+    type,
+    t: String(timestampS),
+    addressing_mode: envelope.addressing,
+    ...senderAttributes(envelope),
+    ...chatAttributes(envelope),
+    ...(notify && { notify }),
+    ...(category && { category }),
+  };
+  const identity = deviceIdentity ? [element("device-identity", {}, Buffer.from(deviceIdentity))] : [];
+  return element("message", attrs, [enc, ...identity]);
+}

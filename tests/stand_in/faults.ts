@@ -1,0 +1,97 @@
+/** What the stand-in can be told to do wrong. Everything is off until set, and `clear()` turns it off again. */
+import { S_WHATSAPP_NET } from "@whiskeysockets/baileys";
+import type { BinaryNode } from "@whiskeysockets/baileys";
+import type { Link } from "./link.ts";
+import { element } from "./nodes.ts";
+
+/** How many QR codes a real server offers before it gives up. */
+const REF_COUNT = 6;
+
+/**
+ * The last stanza of a link, worded as WhatsApp's server words it, so that Baileys' `lastDisconnect` carries `code`.
+ *
+ * 408 is the client's own code for a lost link and has no wording on the wire: it goes out as a bare stream error, for
+ * tests that do not want to wait for a keep-alive (`silence` is the honest way).
+ */
+export function closingStanza(code: number): BinaryNode {
+  const streamError = (content?: BinaryNode[]) => element("stream:error", { code: String(code) }, content);
+  switch (code) {
+    case 401:
+      return streamError([element("conflict", { type: "device_removed" })]);
+    case 440:
+      return element("stream:error", {}, [element("conflict", { type: "replaced" })]);
+    case 403:
+    case 405:
+    case 419:
+      return element("failure", { reason: String(code), location: "frc" });
+    case 411:
+      return element("ib", { from: S_WHATSAPP_NET }, [element("downgrade_webclient")]);
+    case 428:
+      return element("xmlstreamend");
+    default:
+      return streamError();
+  }
+}
+
+/** Switches for a whole stand-in; those taking a `number` can be narrowed to the links of one phone. */
+export class Faults {
+  /** Milliseconds every message waits before its ack and its delivery. */
+  ackDelayMs = 0;
+  /** Messages are delivered, their acks are not sent. */
+  dropAcks = false;
+  /** Sockets stay open, nothing is answered and nothing sent: a "deaf" session. */
+  silence = false;
+  /** New links get a certificate chain by a root nobody trusts. */
+  untrustedCertificate = false;
+  /** How many QR refs a registration gets. */
+  refCount = REF_COUNT;
+  /** How long each QR ref can be scanned, one after the other; without it as long as the link lives. */
+  refLifetimeMs: number | undefined;
+  /** The HTTP status every websocket upgrade is refused with. */
+  upgradeStatus: number | undefined;
+  /** The reason of the `<failure>` every login and registration is answered with. */
+  loginRefusal: number | undefined;
+  /** The error every client message is refused with. */
+  sendRefusal: number | undefined;
+
+  readonly #links: () => Link[];
+
+  /** @param links the links open at the moment */
+  constructor(links: () => Link[]) {
+    this.#links = links;
+  }
+
+  /** Ends the open links (of one phone) with the stanza that makes a client see `code`; later links are welcome. */
+  closeWith(code: number, number?: string): void {
+    for (const link of this.#of(number)) link.end(closingStanza(code));
+  }
+
+  /** Cuts the open links (of one phone) without a word, as a lost network does. */
+  dropLinks(number?: string): void {
+    for (const link of this.#of(number)) link.drop();
+  }
+
+  /** Refuses the websocket upgrade from now on; `undefined` lets it through again. */
+  refuseUpgrade(status: number | undefined = 503): void {
+    this.upgradeStatus = status;
+  }
+
+  /** Answers logins with `<failure reason>` from now on; `undefined` lets them through again. */
+  refuseLogins(reason: number | undefined = 401): void {
+    this.loginRefusal = reason;
+  }
+
+  /** Refuses messages from now on; 463 is "account restricted from reaching new contacts". */
+  refuseSends(error: number | undefined = 463): void {
+    this.sendRefusal = error;
+  }
+
+  /** Everything off again. */
+  clear(): void {
+    Object.assign(this, new Faults(this.#links));
+  }
+
+  #of(number: string | undefined): Link[] {
+    return this.#links().filter((link) => number === undefined || link.companion?.owner.number === number);
+  }
+}

@@ -1,0 +1,37 @@
+/** What the parts of one stand-in share. */
+import type { Directory } from "./directory.ts";
+import type { Faults } from "./faults.ts";
+import type { Pairing } from "./pairing.ts";
+
+/** Counters and complaints of one stand-in, for tests to look at. */
+export class Stats {
+  /** Handshakes completed. */
+  links = 0;
+  pairings = 0;
+  logins = 0;
+  /** Message stanzas clients sent, refused ones included. */
+  messages = 0;
+  /** Stanzas delivered again because the client never confirmed them. */
+  redelivered = 0;
+  /** Prekeys clients uploaded. */
+  preKeys = 0;
+  /** Requests the stand-in has no answer for; the client got "feature-not-implemented". */
+  readonly unknown: string[] = [];
+  /** What a client did against the protocol, one sentence each. Empty in a good run. */
+  readonly violations: string[] = [];
+}
+
+/** The shared state and services. */
+export interface Hub {
+  readonly directory: Directory;
+  readonly faults: Faults;
+  readonly stats: Stats;
+  /** Registrations waiting to be scanned. */
+  readonly pairings: Set<Pairing>;
+  /** Aborted when the stand-in closes. */
+  readonly closed: AbortSignal;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Runs work nobody awaits; a failure becomes a violation instead of an unhandled rejection. */
+  background(what: string, work: () => Promise<void>): void;
+}

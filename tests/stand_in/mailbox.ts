@@ -1,0 +1,61 @@
+/** What a companion has not confirmed yet. WhatsApp's server keeps it and delivers it again at the next login. */
+import type { BinaryNode } from "@whiskeysockets/baileys";
+import type { Link } from "./link.ts";
+
+interface Letter {
+  stanza: BinaryNode;
+  /** The link it went out on last; undefined when it never left. */
+  sentOn: Link | undefined;
+}
+
+/** A companion's stanzas in order, from the moment they exist until the client receipts or acks them. */
+export class Mailbox {
+  #letters: Letter[] = [];
+  #link: Link | undefined;
+
+  /** How many are not confirmed. */
+  get size(): number {
+    return this.#letters.length;
+  }
+
+  /** Stores a stanza and sends it if the client is there. */
+  put(stanza: BinaryNode): void {
+    const letter: Letter = { stanza, sentOn: undefined };
+    this.#letters.push(letter);
+    if (this.#link?.send(stanza)) letter.sentOn = this.#link;
+  }
+
+  /**
+   * The client is there (again): everything unconfirmed goes out with the `offline` attribute, then new stanzas
+   * follow as they come. Returns how many stanzas went out and how many of those had been sent before.
+   */
+  open(link: Link): { sent: number; again: number } {
+    this.#link = link;
+    const count = { sent: 0, again: 0 };
+    for (const letter of this.#letters) {
+      const attrs = { ...letter.stanza.attrs, offline: String(count.sent) };
+      if (!link.send({ ...letter.stanza, attrs })) break;
+      count.sent++;
+      if (letter.sentOn) count.again++;
+      letter.sentOn = link;
+    }
+    return count;
+  }
+
+  /** The client is gone, if `link` is still the one it was on. */
+  close(link: Link): void {
+    if (this.#link === link) this.#link = undefined;
+  }
+
+  /**
+   * Forgets the oldest stanza with this tag and id that was sent. The oldest, because a retried message has the id of the
+   * one it replaces, and the client refuses that one only after it asked for the retry.
+   */
+  confirm(tag: string, id: string): boolean {
+    const index = this.#letters.findIndex(({ stanza, sentOn }) =>
+      sentOn && stanza.tag === tag && stanza.attrs.id === id
+    );
+    if (index >= 0) this.#letters.splice(index, 1);
+    return index >= 0;
+  }
+}

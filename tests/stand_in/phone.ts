@@ -1,0 +1,118 @@
+/** The phone of an account that links companions: scans, signs, and hands them their first history. */
+import { deflateSync } from "node:zlib";
+import { proto } from "@whiskeysockets/baileys";
+import type { Companion } from "./companion.ts";
+import { Contact, type ContactMessage, type ContactOptions } from "./contact.ts";
+import { signDeviceIdentity } from "./device_identity.ts";
+import type { Envelope } from "./envelope.ts";
+import type { Hub } from "./hub.ts";
+import type { Pairing } from "./pairing.ts";
+import { readQr, readQrPicture } from "./qr_code.ts";
+
+/** A message one of the account's companions sent, as its phone got to see it. */
+export interface SentCopy extends Omit<ContactMessage, "repeats"> {
+  /** The chat it went to. */
+  to: string;
+}
+
+/** Device 0 of an account with companions. */
+export class Phone extends Contact {
+  /** What the companions sent, decrypted on the phone. */
+  readonly sent: SentCopy[] = [];
+  #lastDeviceId = 0;
+
+  constructor(hub: Hub, number: string, options: ContactOptions = {}) {
+    super(hub, number, { autoDeliver: false, ...options });
+  }
+
+  /** Whether a companion is linked. */
+  get linked(): boolean {
+    return this.companions.size > 0;
+  }
+
+  /**
+   * Scans a QR string. Resolves when the client has countersigned and is registered (it reconnects after that).
+   *
+   * @throws Error when the code is not of this server, expired, of another client than it names, or not countersigned
+   */
+  async scan(qr: string): Promise<void> {
+    const { ref, noiseKey, identityKey, advSecret } = readQr(qr);
+    const pairing = this.#find(ref);
+    if (!noiseKey.equals(pairing.noiseKey) || !identityKey.equals(pairing.identityKey)) {
+      throw new Error("The QR code shows other keys than the client registered with");
+    }
+    await this.#link(pairing, advSecret);
+  }
+
+  /** Scans the picture itself: `data:image/png;base64,…`. Throws as `scan()` does, and when it cannot be read. */
+  async scanPng(dataUrl: string): Promise<void> {
+    await this.scan(readQrPicture(dataUrl));
+  }
+
+  /** Types the eight characters the client shows; throws when no client asked for a code, or it is the wrong one. */
+  async enterPairingCode(code: string): Promise<void> {
+    const pairing = [...this.hub.pairings].find((candidate) => candidate.code?.jid === this.jid);
+    if (!pairing?.code) throw new Error(`No client has asked for a pairing code for ${this.number}`);
+    const secret = await pairing.code.enter(code.replaceAll("-", ""), this.signal.identity, this.hub.now());
+    await this.#link(pairing, secret);
+  }
+
+  /** Removes every companion: their links end with 401, and they cannot log in again. */
+  unlink(): void {
+    for (const companion of this.companions.values()) companion.unlink();
+  }
+
+  /** What a phone sends a companion right after it was linked; clients hold back events until this has come. */
+  async welcome(companion: Companion): Promise<void> {
+    if (companion.synced) return;
+    companion.synced = true;
+    const syncType = proto.Message.HistorySyncType.INITIAL_BOOTSTRAP;
+    const history = proto.HistorySync.encode({
+      syncType: proto.HistorySync.HistorySyncType.INITIAL_BOOTSTRAP,
+      progress: 100,
+      pushnames: [{ id: this.jid, pushname: this.name }],
+      phoneNumberToLidMappings: [{ pnJid: this.jid, lidJid: this.lid }],
+    }).finish();
+    await this.sendPeer(companion, {
+      protocolMessage: {
+        type: proto.Message.ProtocolMessage.Type.HISTORY_SYNC_NOTIFICATION,
+        historySyncNotification: {
+          syncType,
+          chunkOrder: 1,
+          progress: 100,
+          initialHistBootstrapInlinePayload: deflateSync(history),
+        },
+      },
+    });
+  }
+
+  protected override accept(envelope: Envelope, message: proto.IMessage): void {
+    const copy = message.deviceSentMessage;
+    if (envelope.from.owner !== this || !copy?.message) return super.accept(envelope, message);
+    const { conversation, extendedTextMessage } = copy.message;
+    this.sent.push({
+      id: envelope.id,
+      from: envelope.from.jid,
+      to: copy.destinationJid ?? "",
+      text: conversation || extendedTextMessage?.text || null,
+      message: copy.message,
+      atMs: this.hub.now(),
+    });
+  }
+
+  #find(ref: string): Pairing {
+    for (const pairing of this.hub.pairings) {
+      const answer = pairing.offers(ref);
+      if (answer === "yes") return pairing;
+      if (answer === "expired") throw new Error("The QR code has expired");
+    }
+    throw new Error("No client that waits to be paired shows this QR code");
+  }
+
+  async #link(pairing: Pairing, advSecret: Uint8Array): Promise<void> {
+    const deviceId = ++this.#lastDeviceId;
+    const { identity } = this.signal;
+    const signed = signDeviceIdentity(identity, pairing.identityKey, deviceId, advSecret, this.hub.now());
+    await pairing.complete(this, deviceId, signed);
+  }
+}

@@ -1,0 +1,132 @@
+/** Answers to the `<iq>`s a logged-in client sends, one entry for every namespace. */
+import { Buffer } from "node:buffer";
+import { getBinaryNodeChild, getBinaryNodeChildren } from "@whiskeysockets/baileys";
+import type { BinaryNode } from "@whiskeysockets/baileys";
+import type { Companion } from "./companion.ts";
+import type { Hub } from "./hub.ts";
+import type { Link } from "./link.ts";
+import { goActive } from "./login.ts";
+import { element, iqError, iqResult } from "./nodes.ts";
+import { bundleNodes } from "./prekeys.ts";
+import { answerUsync } from "./usync.ts";
+
+/** One client's question. */
+interface Query {
+  hub: Hub;
+  link: Link;
+  companion: Companion;
+  request: BinaryNode;
+}
+
+/** The children of the result; `undefined` for "not implemented". */
+type Answer = (query: Query) => Promise<BinaryNode[] | undefined> | BinaryNode[] | undefined;
+
+const PRIVACY = ["readreceipts", "profile", "status", "online", "last", "groupadd", "calladd"];
+
+async function bundles({ hub, request }: Query): Promise<BinaryNode[]> {
+  const users = getBinaryNodeChildren(getBinaryNodeChild(request, "key"), "user");
+  const list = users.map(async ({ attrs }) => {
+    const jid = attrs.jid ?? "";
+    const device = hub.directory.endpoint(jid);
+    if (!device) return element("user", { jid }, [element("error", { code: "404", text: "item-not-found" })]);
+    return element("user", { jid }, bundleNodes(await device.takeBundle()));
+  });
+  return [element("list", {}, await Promise.all(list))];
+}
+
+const encrypt: Answer = (query) => {
+  const { hub, request, companion: { preKeys } } = query;
+  const asked = (tag: string) => getBinaryNodeChild(request, tag);
+  if (request.attrs.type === "get") {
+    if (asked("count")) return [element("count", { value: String(preKeys.count) })];
+    if (asked("digest")) return [preKeys.digest()];
+    return asked("key") && bundles(query);
+  }
+  if (asked("rotate")) {
+    preKeys.rotate(getBinaryNodeChild(asked("rotate"), "skey"));
+    return [];
+  }
+  const before = preKeys.count;
+  preKeys.upload(request);
+  hub.stats.preKeys += preKeys.count - before;
+  return [];
+};
+
+/** Every collection asked for comes back, empty: one left out makes the client ask for ever. */
+const appState: Answer = ({ request }) => {
+  const collections = getBinaryNodeChildren(getBinaryNodeChild(request, "sync"), "collection");
+  return [
+    element(
+      "sync",
+      {},
+      collections.map(({ attrs: { name = "", version = "0" } }) =>
+        element("collection", { name, version, has_more_patches: "false" })
+      ),
+    ),
+  ];
+};
+
+/** GraphQL inside XML: how an account stands, and how many new chats it may open. */
+const graphQl: Answer = ({ hub, request }) => {
+  const query = getBinaryNodeChild(request, "query")?.content;
+  const text = query instanceof Uint8Array ? Buffer.from(query).toString() : "";
+  const restricted = hub.faults.sendRefusal === 463;
+  const until = String(Math.floor(hub.now() / 1000) + 3600);
+  const data = text.includes("INDIVIDUAL_NEW_CHAT_MSG")
+    ? { xwa2_message_capping_info: { total_quota: -1, used_quota: 0 } }
+    : {
+      xwa2_fetch_account_reachout_timelock: {
+        is_active: restricted,
+        ...(restricted && { time_enforcement_ends: until, enforcement_type: "WEB_COMPANION_ONLY" }),
+      },
+    };
+  return [element("result", {}, Buffer.from(JSON.stringify({ data })))];
+};
+
+const ANSWERS: Record<string, Answer> = {
+  encrypt,
+  usync: ({ hub, request }) => answerUsync(hub, request),
+  passive: () => [],
+  "w:p": () => [],
+  abt: () => [element("props", { protocol: "1", hash: "stand-in" }, [])],
+  blocklist: () => [element("list", {}, [])],
+  privacy: ({ request }) =>
+    request.attrs.type === "set" ? [] : [element(
+      "privacy",
+      {},
+      PRIVACY.map((name) => element("category", { name, value: "all" })),
+    )],
+  "w:sync:app:state": appState,
+  "w:mex": graphQl,
+  "w:m": () => [
+    element("media_conn", { auth: "stand-in", ttl: "300", auth_ttl: "3600", max_buckets: "12" }, [
+      element("host", { hostname: "127.0.0.1" }),
+    ]),
+  ],
+  "w:stats": () => [],
+  "urn:xmpp:whatsapp:dirty": () => [],
+  disappearing_mode: () => [],
+  status: () => [],
+  "w:g2": ({ request }) => getBinaryNodeChild(request, "participating") && [element("groups", {}, [])],
+  md: ({ request }) => getBinaryNodeChild(request, "remove-companion-device") && [],
+};
+
+/** Answers a query, and does what follows from it. */
+export async function answerQuery(
+  hub: Hub,
+  link: Link,
+  companion: Companion,
+  request: BinaryNode,
+): Promise<void> {
+  const { xmlns = "", type } = request.attrs;
+  const content = await ANSWERS[xmlns]?.({ hub, link, companion, request });
+  if (!content) {
+    const children = Array.isArray(request.content) ? request.content.map(({ tag }) => tag).join(" ") : "";
+    hub.stats.unknown.push(`iq ${type} ${xmlns} <${children}>`);
+    link.send(iqError(request, 501, "feature-not-implemented"));
+    return;
+  }
+  link.send(iqResult(request, content.length > 0 ? content : undefined));
+  if (xmlns === "passive" && getBinaryNodeChild(request, "active")) goActive(hub, link, companion);
+  if (xmlns === "md") companion.unlink();
+}

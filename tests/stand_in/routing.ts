@@ -1,0 +1,106 @@
+/** Messages and receipts clients send: checked, acknowledged, carried to whom they are for. */
+import { setTimeout as delay } from "node:timers/promises";
+import { getBinaryNodeChild, getBinaryNodeChildren } from "@whiskeysockets/baileys";
+import type { BinaryNode } from "@whiskeysockets/baileys";
+import type { Companion } from "./companion.ts";
+import type { Receipt } from "./contact.ts";
+import type { Endpoint, Envelope } from "./envelope.ts";
+import type { Hub } from "./hub.ts";
+import type { Link } from "./link.ts";
+import { element } from "./nodes.ts";
+
+/** What the contact gets to hear of a client's receipt; others (sender, peer_msg, hist_sync, …) stay in the account. */
+const RECEIPT_TYPES: Record<string, Receipt["type"]> = {
+  "": "delivered",
+  inactive: "delivered",
+  read: "read",
+  played: "played",
+};
+
+interface Copy {
+  device: Endpoint;
+  enc: BinaryNode;
+}
+
+/** The devices a message is for: one each in `<participants>`, or a single `<enc>` for the device it is addressed to. */
+function copies(hub: Hub, node: BinaryNode, to: string): Copy[] {
+  const listed = getBinaryNodeChildren(getBinaryNodeChild(node, "participants"), "to")
+    .map((child) => ({ jid: child.attrs.jid ?? "", enc: getBinaryNodeChild(child, "enc") }));
+  const single = getBinaryNodeChild(node, "enc");
+  const all = single ? [...listed, { jid: to, enc: single }] : listed;
+  return all.map(({ jid, enc }) => {
+    const device = hub.directory.endpoint(jid);
+    if (!device || !enc) {
+      throw new Error(`Message ${node.attrs.id} has a copy for ${jid}, which nobody has linked`);
+    }
+    return { device, enc };
+  });
+}
+
+/** Takes a client's message: refuses it, or acks and delivers it after the delay that is set. */
+export function routeMessage(hub: Hub, link: Link, from: Companion, node: BinaryNode): void {
+  hub.stats.messages++;
+  const { id, to, type } = node.attrs;
+  if (!id || !to || !type) throw new Error("Message without id, to or type");
+  const chat = hub.directory.byJid(to);
+  const acknowledge = (error?: number) => {
+    const t = String(Math.floor(hub.now() / 1000));
+    link.send(element("ack", { class: "message", id, from: to, t, ...(error && { error: String(error) }) }));
+  };
+  if (hub.faults.sendRefusal !== undefined) return acknowledge(hub.faults.sendRefusal);
+  if (!chat) return acknowledge(404);
+  const deviceIdentity = getBinaryNodeChild(node, "device-identity")?.content as Uint8Array | undefined;
+  const addressing = to.endsWith("@lid") ? "lid" : "pn";
+  const envelopes = copies(hub, node, to).map(({ device, enc }): [Endpoint, Envelope] => [device, {
+    id,
+    from,
+    addressing,
+    type,
+    enc,
+    timestampS: Math.floor(hub.now() / 1000),
+    chat: device.owner === from.owner ? chat : undefined,
+    deviceIdentity,
+    notify: from.owner.name,
+    category: node.attrs.category,
+  }]);
+  const { ackDelayMs, dropAcks } = hub.faults;
+  hub.background(`message ${id}`, async () => {
+    if (ackDelayMs > 0) await delay(ackDelayMs, undefined, { signal: hub.closed });
+    if (!dropAcks) acknowledge();
+    for (const [device, envelope] of envelopes) device.deliver(envelope);
+  });
+}
+
+/** Takes a client's receipt: the message leaves the mailbox, and who wrote it hears of it. */
+export async function routeReceipt(hub: Hub, link: Link, from: Companion, node: BinaryNode): Promise<void> {
+  const { id = "", to = "", type = "" } = node.attrs;
+  const more = getBinaryNodeChildren(getBinaryNodeChild(node, "list"), "item").map(({ attrs }) =>
+    attrs.id ?? ""
+  );
+  const ids = [id, ...more];
+  link.send(element("ack", { class: "receipt", id, from: to, ...(type && { type }) }));
+  const author = hub.directory.byJid(to);
+  if (type === "retry") {
+    const retry = getBinaryNodeChild(node, "retry");
+    await author?.retry(from, node, retry?.attrs.count ?? "1");
+    return;
+  }
+  for (const each of ids) from.mailbox.confirm("message", each);
+  const told = RECEIPT_TYPES[type];
+  if (!told || !author || author === from.owner) return;
+  author.noteReceipt(ids, told);
+  const attrs = {
+    id,
+    from: to.endsWith("@lid") ? from.lid : from.jid,
+    t: String(Math.floor(hub.now() / 1000)),
+    ...(told !== "delivered" && { type: told }),
+  };
+  for (const device of author.companions.values()) {
+    device.mailbox.put(element("receipt", attrs, Array.isArray(node.content) ? node.content : undefined));
+  }
+}
+
+/** Takes a client's ack: what it names leaves the mailbox, refused messages included. */
+export function takeAck(from: Companion, node: BinaryNode): void {
+  from.mailbox.confirm(node.attrs.class ?? "", node.attrs.id ?? "");
+}

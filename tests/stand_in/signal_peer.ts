@@ -1,0 +1,134 @@
+/** A full Signal party: identity, prekeys and sessions, in memory, on the repository Baileys itself uses. */
+import {
+  addTransactionCapability,
+  Curve,
+  DEFAULT_CONNECTION_CONFIG,
+  encodeWAMessage,
+  generateRegistrationId,
+  generateSignalPubKey,
+  proto,
+  signedKeyPair,
+  unpadRandomMax16,
+} from "@whiskeysockets/baileys";
+import type {
+  KeyPair,
+  SignalDataSet,
+  SignalDataTypeMap,
+  SignalKeyStoreWithTransaction,
+} from "@whiskeysockets/baileys";
+import { pino } from "pino";
+import type { PreKeyBundle } from "./prekeys.ts";
+import { quietLibsignal } from "./quiet_libsignal.ts";
+
+/** Signal's two kinds of message: `pkmsg` opens a session, `msg` continues one. */
+export interface Ciphertext {
+  type: "pkmsg" | "msg";
+  ciphertext: Uint8Array;
+}
+
+function memoryKeys(): SignalKeyStoreWithTransaction {
+  const rows = new Map<string, unknown>();
+  const store = {
+    get<T extends keyof SignalDataTypeMap>(type: T, ids: string[]) {
+      const found = ids.filter((id) => rows.has(`${type}/${id}`)).map((
+        id,
+      ) => [id, rows.get(`${type}/${id}`)]);
+      return Object.fromEntries(found) as { [id: string]: SignalDataTypeMap[T] };
+    },
+    set(data: SignalDataSet) {
+      for (const [type, values] of Object.entries(data)) {
+        for (const [id, value] of Object.entries(values)) {
+          if (value === null) rows.delete(`${type}/${id}`);
+          else rows.set(`${type}/${id}`, value);
+        }
+      }
+    },
+  };
+  return addTransactionCapability(store, pino({ level: "silent" }), {
+    maxCommitRetries: 1,
+    delayBetweenTriesMs: 0,
+  });
+}
+
+/** One handset's Signal state. Addresses are LIDs with device, so both forms of a JID share a session. */
+export class SignalPeer {
+  readonly identity: KeyPair = Curve.generateKeyPair();
+  readonly registrationId = generateRegistrationId();
+  readonly #signedPreKey = signedKeyPair(this.identity, 1);
+  readonly #keys = memoryKeys();
+  readonly #repository;
+  #lastPreKeyId = 0;
+
+  constructor() {
+    quietLibsignal();
+    const creds = {
+      signedIdentityKey: this.identity,
+      signedPreKey: this.#signedPreKey,
+      registrationId: this.registrationId,
+    };
+    this.#repository = DEFAULT_CONNECTION_CONFIG.makeSignalRepository(
+      { creds, keys: this.#keys },
+      pino({ level: "silent" }),
+      () => Promise.resolve([]),
+    );
+  }
+
+  /** A bundle with a one-time prekey nobody had before. */
+  async bundle(): Promise<PreKeyBundle> {
+    const keyId = ++this.#lastPreKeyId;
+    const pair = Curve.generateKeyPair();
+    await this.#keys.set({ "pre-key": { [keyId]: pair } });
+    return {
+      registrationId: this.registrationId,
+      identityKey: this.identity.public,
+      signedPreKey: {
+        keyId: this.#signedPreKey.keyId,
+        publicKey: this.#signedPreKey.keyPair.public,
+        signature: this.#signedPreKey.signature,
+      },
+      preKey: { keyId, publicKey: pair.public },
+    };
+  }
+
+  /** Whether a session with this device is open. */
+  async knows(address: string): Promise<boolean> {
+    return (await this.#repository.validateSession(address)).exists;
+  }
+
+  /** Opens a session on somebody's bundle, in place of any there was. */
+  async meet(address: string, bundle: PreKeyBundle): Promise<void> {
+    await this.#repository.injectE2ESession({
+      jid: address,
+      session: {
+        registrationId: bundle.registrationId,
+        identityKey: generateSignalPubKey(bundle.identityKey),
+        signedPreKey: {
+          ...bundle.signedPreKey,
+          publicKey: generateSignalPubKey(bundle.signedPreKey.publicKey),
+        },
+        ...(bundle.preKey && {
+          preKey: { ...bundle.preKey, publicKey: generateSignalPubKey(bundle.preKey.publicKey) },
+        }),
+      },
+    });
+  }
+
+  /** Loses the session with a device, as a reinstalled app does. */
+  async forget(address: string): Promise<void> {
+    await this.#repository.deleteSession([address]);
+  }
+
+  async encrypt(address: string, message: proto.IMessage): Promise<Ciphertext> {
+    return await this.#repository.encryptMessage({ jid: address, data: encodeWAMessage(message) });
+  }
+
+  /** Decrypts and parses; throws when the session, the counter or the padding is wrong. */
+  async decrypt(address: string, { type, ciphertext }: Ciphertext): Promise<proto.Message> {
+    const padded = await this.#repository.decryptMessage({ jid: address, type, ciphertext });
+    return proto.Message.decode(unpadRandomMax16(padded));
+  }
+
+  close(): void {
+    this.#repository.close?.();
+  }
+}
