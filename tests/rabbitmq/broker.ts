@@ -73,7 +73,7 @@ export class BrokerError extends Error {
  * own session sees that and takes the broker, its `epmd` and its folder away.
  *
  * @throws {RabbitmqMissingError} when RabbitMQ is not installed
- * @throws {BrokerError} `boot_failed` or `boot_timeout`, with the end of the broker's log
+ * @throws {BrokerError} `boot_failed` or `boot_timeout`, with what the broker said
  */
 export async function startBroker(options: StartBrokerOptions = {}): Promise<PrivateBroker> {
   const scripts = rabbitmqScripts();
@@ -211,7 +211,7 @@ async function bootServer(
   } catch (error) {
     if (!exit) server.kill("SIGKILL");
     await server.status;
-    if (error instanceof BrokerError) error.message += `. The end of its log:\n${await logTail(layout)}`;
+    if (error instanceof BrokerError) error.message += `. What it said:\n${await complaints(layout)}`;
     throw error;
   }
   return server;
@@ -227,11 +227,13 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
-/** The last lines of what the broker printed and logged. */
-async function logTail({ folder }: BrokerLayout, lines = 30): Promise<string> {
+/** The first errors that the broker printed or logged, where the reason is, and its last words. */
+async function complaints({ folder }: BrokerLayout): Promise<string> {
   const files = [`${folder}/printed`, `${folder}/log/test@localhost.log`];
-  const texts = await Promise.all(files.map((file) => Deno.readTextFile(file).catch(() => "")));
-  return texts.flatMap((text) => text.trimEnd().split("\n").slice(-lines)).join("\n");
+  const texts = await Promise.all(files.map((file) => Deno.readTextFile(file).catch(() => `(no ${file})`)));
+  const lines = texts.flatMap((text) => text.trimEnd().split("\n"));
+  const errors = lines.filter((line) => /\[(error|critical)\]/.test(line));
+  return [...errors.slice(0, 20), "…", ...lines.slice(-5)].join("\n");
 }
 
 /**

@@ -1,0 +1,199 @@
+/**
+ * The whole gate, as `deno task test` runs it: format, lint, types, every test, and the conformity table.
+ *
+ *     deno task test                        everything
+ *     deno task test tests/config           the tests of a folder or file
+ *     deno task test --filter "vhost()"     any options of `deno test`
+ *
+ * The last line is `N passed, N failed`: tests, and with them each other stage that failed. The exit code is 1 when
+ * one did, or when no test ran at all; 130 or 143 when it was interrupted.
+ */
+
+import { type PrivateBroker, startBroker } from "./rabbitmq/broker.ts";
+import { ensureRabbitmq } from "./rabbitmq/install.ts";
+import { SHARED_BROKER_VARIABLE } from "./rabbitmq/shared.ts";
+
+/** How many tests passed and failed. */
+interface Counts {
+  passed: number;
+  failed: number;
+}
+
+/** A part of the run, as the summary shows it. */
+interface Stage {
+  name: string;
+  ok: boolean;
+  seconds: number;
+}
+
+/** What the stages share. */
+interface Run {
+  stages: Stage[];
+  /** Aborted by SIGINT and SIGTERM. */
+  signal: AbortSignal;
+}
+
+async function main(args: string[]): Promise<number> {
+  const interruption = new AbortController();
+  let exitCode = 0;
+  const interrupt = (code: number) => {
+    if (exitCode !== 0) Deno.exit(code);
+    exitCode = code;
+    interruption.abort(new DOMException("The run was interrupted", "AbortError"));
+  };
+  Deno.addSignalListener("SIGINT", () => interrupt(130));
+  Deno.addSignalListener("SIGTERM", () => interrupt(143));
+  Deno.addSignalListener("SIGHUP", () => interrupt(129));
+
+  const run: Run = { stages: [], signal: interruption.signal };
+  const counts: Counts = { passed: 0, failed: 0 };
+  await using broker = new RunsBroker();
+  try {
+    const everything = args.length === 0;
+    const [brokerUp] = await Promise.all([
+      stage(run, "broker", () => broker.start(run.signal)),
+      everything ? gate(run) : undefined,
+    ]);
+    if (brokerUp) {
+      await stage(run, "tests", () => runTests(args, counts, run.signal));
+      if (everything) await conformity(run);
+    }
+  } catch (error) {
+    if (!run.signal.aborted) throw error;
+  }
+  await broker[Symbol.asyncDispose]();
+  if (exitCode !== 0) return exitCode;
+  return summarise(run.stages, counts);
+}
+
+/** Prints every stage with its time, then the line that machines read. */
+function summarise(stages: Stage[], { passed, failed }: Counts): number {
+  console.log("");
+  for (const { name, ok, seconds } of stages) {
+    console.log(`${ok ? "ok    " : "FAILED"} ${name.padEnd(12)} ${seconds.toFixed(1).padStart(6)} s`);
+  }
+  // A failed test fails its stage too and is counted once.
+  const others = stages.filter(({ name, ok }) => !ok && !(name === "tests" && failed > 0)).length;
+  console.log(`\n${passed} passed, ${failed + others} failed`);
+  return failed + others === 0 ? 0 : 1;
+}
+
+/** Runs a stage, prints how it went and remembers it. A throw is a failure with that message. */
+async function stage(run: Run, name: string, work: () => Promise<boolean>): Promise<boolean> {
+  run.signal.throwIfAborted();
+  const startedAt = performance.now();
+  console.log(`${name} …`);
+  const ok = await work().catch((error) => {
+    run.signal.throwIfAborted();
+    console.error(error instanceof Error ? error.message : error);
+    return false;
+  });
+  run.signal.throwIfAborted();
+  const seconds = (performance.now() - startedAt) / 1000;
+  run.stages.push({ name, ok, seconds });
+  console.log(`${name} ${ok ? "ok" : "FAILED"} (${seconds.toFixed(1)} s)`);
+  return ok;
+}
+
+/** Format, lint and types; a failure's findings are printed. */
+async function gate(run: Run): Promise<void> {
+  const roots = ["main.ts", "src", "tests"].filter((path) => exists(path));
+  await stage(run, "format", () => quietly(["fmt", "--check"], run.signal));
+  await stage(run, "lint", () => quietly(["lint"], run.signal));
+  await stage(run, "types", () => quietly(["check", ...roots], run.signal));
+}
+
+async function conformity(run: Run): Promise<void> {
+  const program = "tests/conformity/main.ts";
+  if (!exists(program)) return;
+  await stage(
+    run,
+    "conformity",
+    async () => (await deno(["run", "-A", program], "inherit", run.signal)).success,
+  );
+}
+
+/** `deno test`, counted from the report it writes for machines. */
+async function runTests(args: string[], counts: Counts, signal: AbortSignal): Promise<boolean> {
+  const report = await Deno.makeTempFile({ prefix: "whatsapp-worker-tests-", suffix: ".xml" });
+  try {
+    const sanitizers = ["--sanitize-ops", "--sanitize-resources"];
+    const what = args.some((arg) => !arg.startsWith("-") && exists(arg)) ? args : [...args, "tests"];
+    const options = ["-A", ...sanitizers, "--ignore=tests/bench", `--junit-path=${report}`];
+    const { success } = await deno(["test", ...options, ...what], "inherit", signal);
+    Object.assign(counts, countTests(await Deno.readTextFile(report)));
+    if (counts.passed + counts.failed === 0) console.error("No test ran");
+    return success && counts.passed > 0 && counts.failed === 0;
+  } finally {
+    await Deno.remove(report);
+  }
+}
+
+/**
+ * Counts the test cases of a JUnit report; steps count as tests, skipped ones not at all.
+ *
+ * @param xml empty when `deno test` did not get as far as running tests
+ */
+export function countTests(xml: string): Counts {
+  const cases = xml.match(/<testcase\b[\s\S]*?<\/testcase>/g) ?? [];
+  const ran = cases.filter((text) => !text.includes("<skipped/>"));
+  const failed = ran.filter((text) => /<(failure|error)\b/.test(text)).length;
+  return { passed: ran.length - failed, failed };
+}
+
+/** Runs a part of deno and prints what it said only if it failed. */
+async function quietly(args: string[], signal: AbortSignal): Promise<boolean> {
+  const { success, output } = await deno(args, "piped", signal);
+  if (!success) console.error(output);
+  return success;
+}
+
+async function deno(
+  args: string[],
+  output: "inherit" | "piped",
+  signal: AbortSignal,
+): Promise<{ success: boolean; output: string }> {
+  const child = new Deno.Command(Deno.execPath(), { args, stdin: "null", stdout: output, stderr: output })
+    .spawn();
+  // A terminal's Ctrl-C reaches the child by itself; a signal to this process alone does not.
+  const end = () => child.kill("SIGTERM");
+  signal.addEventListener("abort", end, { once: true });
+  try {
+    if (output === "inherit") return { success: (await child.status).success, output: "" };
+    const { success, stdout, stderr } = await child.output();
+    return { success, output: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
+  } finally {
+    signal.removeEventListener("abort", end);
+  }
+}
+
+/** The broker that all tests of this run share, unless the environment names one already. */
+class RunsBroker implements AsyncDisposable {
+  #starting: Promise<PrivateBroker> | undefined;
+
+  async start(signal: AbortSignal): Promise<boolean> {
+    if (Deno.env.has(SHARED_BROKER_VARIABLE)) return true;
+    await ensureRabbitmq(console.log, { signal });
+    this.#starting = startBroker({ signal });
+    Deno.env.set(SHARED_BROKER_VARIABLE, JSON.stringify((await this.#starting).layout));
+    return true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // A start that failed has said so, and has cleaned up after itself.
+    const broker = await this.#starting?.catch(() => undefined);
+    await broker?.stop();
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
