@@ -11,6 +11,7 @@
 
 import { type PrivateBroker, startBroker } from "./rabbitmq/broker.ts";
 import { ensureRabbitmq } from "./rabbitmq/install.ts";
+import type { BrokerLayout } from "./rabbitmq/layout.ts";
 import { SHARED_BROKER_VARIABLE } from "./rabbitmq/shared.ts";
 
 /** How many tests passed and failed. */
@@ -115,12 +116,15 @@ async function conformity(run: Run): Promise<void> {
 
 /** `deno test`, counted from the report it writes for machines. */
 async function runTests(args: string[], counts: Counts, signal: AbortSignal): Promise<boolean> {
-  const report = await Deno.makeTempFile({ prefix: "whatsapp-worker-tests-", suffix: ".xml" });
+  // In the broker's folder, which goes away even if this process is killed.
+  const { folder } = JSON.parse(Deno.env.get(SHARED_BROKER_VARIABLE) ?? "{}") as Partial<BrokerLayout>;
+  const report = await Deno.makeTempFile({ ...folder && { dir: folder }, suffix: ".xml" });
   try {
     const sanitizers = ["--sanitize-ops", "--sanitize-resources"];
     const what = args.some((arg) => !arg.startsWith("-") && exists(arg)) ? args : [...args, "tests"];
     const options = ["-A", ...sanitizers, "--ignore=tests/bench", `--junit-path=${report}`];
     const { success } = await deno(["test", ...options, ...what], "inherit", signal);
+    signal.throwIfAborted();
     Object.assign(counts, countTests(await Deno.readTextFile(report)));
     if (counts.passed + counts.failed === 0) console.error("No test ran");
     return success && counts.passed > 0 && counts.failed === 0;

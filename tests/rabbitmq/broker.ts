@@ -238,15 +238,15 @@ async function complaints({ folder }: BrokerLayout): Promise<string> {
 
 /**
  * A shell that waits until nobody holds its standard input any more, then ends whatever has the broker's folder in
- * its environment (the broker, its helpers, a `rabbitmqctl` under way) and removes the folder. It starts `epmd` too,
- * which would become nobody's child if the broker did. (The folder's name alone is also in {@linkcode BrokerLayout}s
- * that are handed on in the environment of tests.)
+ * its environment and removes the folder. That is the broker, its helpers, a `rabbitmqctl` under way, and the tests
+ * that were handed the {@linkcode BrokerLayout} by a runner which is gone. `epmd` is its child, because it would
+ * become nobody's if the broker started it.
  */
 const GUARDIAN = `
 trap '' HUP INT TERM
 HOME="$0/home" epmd -port "$1" -address 127.0.0.1 >/dev/null 2>&1 </dev/null &
 while read -r _; do :; done
-while pids=$(grep -lsF -- "$0/home" /proc/[0-9]*/environ | cut -d/ -f3) && [ -n "$pids" ]; do
+while pids=$(grep -lsF -- "$0" /proc/[0-9]*/environ | cut -d/ -f3) && [ -n "$pids" ]; do
   kill -KILL $pids 2>/dev/null
   sleep 0.02
 done
@@ -259,6 +259,9 @@ function startGuardian({ folder, epmdPort }: BrokerLayout): { dismiss(): Promise
   const shell = new Deno.Command("/bin/sh", {
     args: ["-c", GUARDIAN, folder, String(epmdPort)],
     detached: true,
+    // Not what it inherits: another broker's guardian would take it for one of the tests to be ended.
+    clearEnv: true,
+    env: { PATH: "/usr/bin:/bin" },
     cwd: "/",
     stdin: "piped",
     stdout: "null",

@@ -13,7 +13,7 @@ async function processesOf(folder: string): Promise<string[]> {
   for await (const { name } of Deno.readDir("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     const environment = await Deno.readTextFile(`/proc/${name}/environ`).catch(() => "");
-    if (environment.includes(`${folder}/home`)) found.push(name);
+    if (environment.includes(folder)) found.push(name);
   }
   return found;
 }
