@@ -1,13 +1,22 @@
 /** Bare Baileys on a stand-in, with credentials and keys in memory: what the stand-in's own tests drive it with. */
 import {
+  BufferJSON,
   DisconnectReason,
   initAuthCreds,
   makeWASocket,
   type SignalDataSet,
   type SignalDataTypeMap,
 } from "@whiskeysockets/baileys";
-import type { BaileysEventMap, BinaryNode, UserFacingSocketConfig, WASocket } from "@whiskeysockets/baileys";
+import type {
+  AuthenticationCreds,
+  BaileysEventMap,
+  BinaryNode,
+  UserFacingSocketConfig,
+  WAMessage,
+  WASocket,
+} from "@whiskeysockets/baileys";
 import { pino } from "pino";
+import { textIn } from "./chat_message.ts";
 import { Feed } from "./feed.ts";
 
 const WAIT_MS = 15_000;
@@ -20,10 +29,27 @@ export interface Disconnect {
   message: string;
 }
 
+/** One message out of `messages.upsert`. */
+export interface Received {
+  message: WAMessage;
+  type: BaileysEventMap["messages.upsert"]["type"];
+}
+
 /** Credentials and keys that outlive a socket. */
 export class MemoryAuth {
-  readonly creds = initAuthCreds();
-  readonly #rows = new Map<string, unknown>();
+  readonly creds: AuthenticationCreds;
+  readonly #rows: Map<string, unknown>;
+
+  constructor(creds: AuthenticationCreds = initAuthCreds(), rows: Iterable<[string, unknown]> = []) {
+    this.creds = creds;
+    this.#rows = new Map(rows);
+  }
+
+  /** The state as it is now: what a program killed from here on finds when it starts again. */
+  snapshot(): MemoryAuth {
+    const creds = JSON.parse(JSON.stringify(this.creds, BufferJSON.replacer), BufferJSON.reviver);
+    return new MemoryAuth(creds as AuthenticationCreds, this.#rows);
+  }
 
   readonly keys = {
     get: <T extends keyof SignalDataTypeMap>(type: T, ids: string[]) => {
@@ -46,7 +72,7 @@ export class MemoryAuth {
 export class BareClient implements AsyncDisposable {
   readonly sock: WASocket;
   readonly updates: Feed<Update> = new Feed();
-  readonly upserts: Feed<BaileysEventMap["messages.upsert"]> = new Feed();
+  readonly messages: Feed<Received> = new Feed();
   readonly statuses: Feed<BaileysEventMap["messages.update"][number]> = new Feed();
   readonly acks: Feed<BinaryNode> = new Feed();
 
@@ -61,10 +87,11 @@ export class BareClient implements AsyncDisposable {
     const { ev, ws } = this.sock;
     ev.on("creds.update", (update) => Object.assign(auth.creds, update));
     ev.on("connection.update", (update) => this.updates.push(update));
-    ev.on("messages.upsert", (upsert) => {
-      this.upserts.push(upsert);
-      // An update that comes while the message's own upsert is still buffered is merged into that.
-      for (const { key, status } of upsert.messages) {
+    ev.on("messages.upsert", ({ messages, type }) => {
+      for (const message of messages) {
+        this.messages.push({ message, type });
+        // An update that comes while the message's own upsert is still buffered is merged into that.
+        const { key, status } = message;
         if (key.fromMe && status) this.statuses.push({ key, update: { status } });
       }
     });
@@ -92,6 +119,11 @@ export class BareClient implements AsyncDisposable {
     return { code: error?.output?.statusCode, message: error?.message ?? "" };
   }
 
+  /** The server's ack of message `id`; with `error`, its refusal. */
+  ack(id: string, error?: string): Promise<BinaryNode> {
+    return this.acks.next(`ack of ${id}`, ({ attrs }) => attrs.id === id && attrs.error === error, WAIT_MS);
+  }
+
   /** The update that brings message `id` to `status` (0 refused, 3 delivered, 4 read). */
   status(id: string, status: number) {
     return this.statuses.next(
@@ -101,17 +133,16 @@ export class BareClient implements AsyncDisposable {
     );
   }
 
-  /** The next message received with this text. */
-  async received(text: string) {
-    const has = ({ messages }: BaileysEventMap["messages.upsert"]) =>
-      messages.some(({ message }) => message?.conversation === text);
-    return await this.upserts.next(`message "${text}"`, has, WAIT_MS);
+  /** The next message with this text, received or echoed. */
+  received(text: string): Promise<Received> {
+    const has = ({ message }: Received) => !!message.message && textIn(message.message) === text;
+    return this.messages.next(`message "${text}"`, has, WAIT_MS);
   }
 
   /** Ends the socket, as a program that stops does. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.sock.end(undefined);
-    for (const feed of [this.updates, this.upserts, this.statuses, this.acks]) feed.close();
+    for (const feed of [this.updates, this.messages, this.statuses, this.acks]) feed.close();
   }
 }
 

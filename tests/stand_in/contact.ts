@@ -1,8 +1,9 @@
 /** Somebody with a phone: an account whose messages are truly encrypted and decrypted. */
 import { randomBytes } from "node:crypto";
 import { Buffer } from "node:buffer";
-import { encodeBigEndian, normalizeMessageContent, proto } from "@whiskeysockets/baileys";
-import type { BinaryNode } from "@whiskeysockets/baileys";
+import { encodeBigEndian } from "@whiskeysockets/baileys";
+import type { BinaryNode, proto } from "@whiskeysockets/baileys";
+import { type ContactMessage, type Receipt, stanzaType, textIn } from "./chat_message.ts";
 import type { Companion } from "./companion.ts";
 import { digitsOf, lidUserOf } from "./directory.ts";
 import { type Addressing, type Endpoint, type Envelope } from "./envelope.ts";
@@ -18,27 +19,6 @@ import { type Ciphertext, SignalPeer } from "./signal_peer.ts";
 const MAX_RETRIES = 5;
 const DEFAULT_WAIT_MS = 10_000;
 
-/** A message somebody received and decrypted. */
-export interface ContactMessage {
-  id: string;
-  /** The sender's number JID, without device. */
-  from: string;
-  /** The text of a text message, else null. */
-  text: string | null;
-  message: proto.IMessage;
-  /** When it was decrypted first, milliseconds since the epoch. */
-  atMs: number;
-  /** How often the same id came again after that. */
-  repeats: number;
-}
-
-/** What happened to a message this person sent. */
-export interface Receipt {
-  id: string;
-  type: "delivered" | "read" | "played";
-  atMs: number;
-}
-
 /** How a person behaves; everything can be changed later on the object. */
 export interface ContactOptions {
   /** Push name, default `Contact <number>`. */
@@ -49,21 +29,6 @@ export interface ContactOptions {
   autoRead?: boolean;
   /** How this person's messages are addressed, default `lid` as WhatsApp does more and more. */
   addressing?: Addressing;
-}
-
-/** The type attribute of a message's stanza. */
-function stanzaType(message: proto.IMessage): string {
-  const content = normalizeMessageContent(message);
-  if (content?.reactionMessage) return "reaction";
-  if (content?.pollCreationMessage || content?.pollUpdateMessage) return "poll";
-  const media = content?.imageMessage ?? content?.videoMessage ?? content?.audioMessage ??
-    content?.documentMessage;
-  return media ?? content?.stickerMessage ? "media" : "text";
-}
-
-function textIn(message: proto.IMessage): string | null {
-  const content = normalizeMessageContent(message);
-  return content?.conversation || content?.extendedTextMessage?.text || null;
 }
 
 /** An account and its phone (device 0). */

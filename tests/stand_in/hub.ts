@@ -1,6 +1,7 @@
 /** What the parts of one stand-in share. */
 import type { Directory } from "./directory.ts";
 import type { Faults } from "./faults.ts";
+import type { Feed } from "./feed.ts";
 import type { Pairing } from "./pairing.ts";
 
 /** Counters and complaints of one stand-in, for tests to look at. */
@@ -28,6 +29,8 @@ export interface Hub {
   readonly stats: Stats;
   /** Registrations waiting to be scanned. */
   readonly pairings: Set<Pairing>;
+  /** Registrations that have asked for a pairing code. */
+  readonly codeRequests: Feed<Pairing>;
   /** Aborted when the stand-in closes. */
   readonly closed: AbortSignal;
   /** Milliseconds since the epoch. */

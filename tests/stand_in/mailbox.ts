@@ -30,8 +30,9 @@ export class Mailbox {
    * follow as they come. Returns how many stanzas went out and how many of those had been sent before.
    */
   open(link: Link): { sent: number; again: number } {
-    this.#link = link;
     const count = { sent: 0, again: 0 };
+    if (this.#link === link) return count;
+    this.#link = link;
     for (const letter of this.#letters) {
       const attrs = { ...letter.stanza.attrs, offline: String(count.sent) };
       if (!link.send({ ...letter.stanza, attrs })) break;

@@ -78,7 +78,7 @@ export class PairingCodeExchange {
     const bundle = childBytes(finish, "link_code_pairing_wrapped_key_bundle", 156);
     const info = "link_code_pairing_key_bundle_encryption_key";
     const key = hkdf(Buffer.from(shared), 32, { salt: bundle.subarray(0, 32), info });
-    const opened = aesDecryptGCM(bundle.subarray(44), key, bundle.subarray(32, 44), NOTHING);
+    const opened = this.#open(bundle.subarray(44), key, bundle.subarray(32, 44));
     const [companion, primary, random] = [
       opened.subarray(0, 32),
       opened.subarray(32, 64),
@@ -89,5 +89,14 @@ export class PairingCodeExchange {
     }
     const agreed = Curve.sharedKey(identity.private, companion);
     return hkdf(Buffer.concat([shared, agreed, random]), 32, { info: "adv_secret" });
+  }
+
+  /** Two different codes make two different secrets, so a wrong one shows as a seal that does not open. */
+  #open(sealed: Buffer, key: Uint8Array, iv: Buffer): Buffer {
+    try {
+      return aesDecryptGCM(sealed, key, iv, NOTHING);
+    } catch (cause) {
+      throw new Error("This is the wrong pairing code", { cause });
+    }
   }
 }

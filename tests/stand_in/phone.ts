@@ -1,8 +1,9 @@
 /** The phone of an account that links companions: scans, signs, and hands them their first history. */
 import { deflateSync } from "node:zlib";
 import { proto } from "@whiskeysockets/baileys";
+import { type ContactMessage, textIn } from "./chat_message.ts";
 import type { Companion } from "./companion.ts";
-import { Contact, type ContactMessage, type ContactOptions } from "./contact.ts";
+import { Contact, type ContactOptions } from "./contact.ts";
 import { signDeviceIdentity } from "./device_identity.ts";
 import type { Envelope } from "./envelope.ts";
 import type { Hub } from "./hub.ts";
@@ -49,11 +50,16 @@ export class Phone extends Contact {
     await this.scan(readQrPicture(dataUrl));
   }
 
-  /** Types the eight characters the client shows; throws when no client asked for a code, or it is the wrong one. */
-  async enterPairingCode(code: string): Promise<void> {
-    const pairing = [...this.hub.pairings].find((candidate) => candidate.code?.jid === this.jid);
-    if (!pairing?.code) throw new Error(`No client has asked for a pairing code for ${this.number}`);
-    const secret = await pairing.code.enter(code.replaceAll("-", ""), this.signal.identity, this.hub.now());
+  /**
+   * Types the eight characters the client shows (a hyphen does not matter), once the client has asked for a code.
+   *
+   * @throws Error when no client asks within `timeoutMs`, or when the code is wrong
+   */
+  async enterPairingCode(code: string, timeoutMs: number = 5000): Promise<void> {
+    const waits = (pairing: Pairing) => pairing.code?.jid === this.jid && this.hub.pairings.has(pairing);
+    const pairing = [...this.hub.pairings].find(waits) ??
+      await this.hub.codeRequests.next(`pairing code for ${this.number}`, waits, timeoutMs);
+    const secret = await pairing.code!.enter(code.replaceAll("-", ""), this.signal.identity, this.hub.now());
     await this.#link(pairing, secret);
   }
 
@@ -89,12 +95,11 @@ export class Phone extends Contact {
   protected override accept(envelope: Envelope, message: proto.IMessage): void {
     const copy = message.deviceSentMessage;
     if (envelope.from.owner !== this || !copy?.message) return super.accept(envelope, message);
-    const { conversation, extendedTextMessage } = copy.message;
     this.sent.push({
       id: envelope.id,
       from: envelope.from.jid,
       to: copy.destinationJid ?? "",
-      text: conversation || extendedTextMessage?.text || null,
+      text: textIn(copy.message),
       message: copy.message,
       atMs: this.hub.now(),
     });

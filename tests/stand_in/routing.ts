@@ -2,8 +2,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { getBinaryNodeChild, getBinaryNodeChildren } from "@whiskeysockets/baileys";
 import type { BinaryNode } from "@whiskeysockets/baileys";
+import type { Receipt } from "./chat_message.ts";
 import type { Companion } from "./companion.ts";
-import type { Receipt } from "./contact.ts";
 import type { Endpoint, Envelope } from "./envelope.ts";
 import type { Hub } from "./hub.ts";
 import type { Link } from "./link.ts";

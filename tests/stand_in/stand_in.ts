@@ -14,6 +14,7 @@ import { type Certificate, issueCertificate } from "./certificate.ts";
 import { Contact, type ContactOptions } from "./contact.ts";
 import { digitsOf, Directory } from "./directory.ts";
 import { Faults } from "./faults.ts";
+import { Feed } from "./feed.ts";
 import { type Hub, Stats } from "./hub.ts";
 import { Link, type LinkOwner } from "./link.ts";
 import { admit } from "./login.ts";
@@ -34,7 +35,7 @@ export interface StandInOptions {
   /** The clock, milliseconds since the epoch; default `Date.now`. */
   now?: () => number;
   /** Answers plain HTTP requests on the same port; default 404. */
-  onRequest?: (standIn: StandIn, request: IncomingMessage, response: ServerResponse) => void;
+  onRequest?: (standIn: StandIn, request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
 }
 
 /** One client's connection as a test sees it. */
@@ -50,11 +51,12 @@ export class StandIn implements LinkOwner, AsyncDisposable {
   readonly faults: Faults;
   readonly #directory = new Directory();
   readonly #pairings = new Set<Pairing>();
+  readonly #codeRequests = new Feed<Pairing>();
   readonly #closing = new AbortController();
   readonly #links = new Set<Link>();
   readonly #server = createServer((request, response) => {
-    if (this.#options.onRequest) this.#options.onRequest(this, request, response);
-    else response.writeHead(404).end();
+    const { onRequest = () => void response.writeHead(404).end() } = this.#options;
+    this.#background("HTTP request", async () => await onRequest(this, request, response));
   });
   readonly #webSockets = new WebSocketServer({ noServer: true });
   readonly #options: StandInOptions;
@@ -72,6 +74,7 @@ export class StandIn implements LinkOwner, AsyncDisposable {
       faults: this.faults,
       stats: this.stats,
       pairings: this.#pairings,
+      codeRequests: this.#codeRequests,
       closed: this.#closing.signal,
       now,
       background: (what, work) => this.#background(what, work),
@@ -129,6 +132,7 @@ export class StandIn implements LinkOwner, AsyncDisposable {
     this.#closing.abort();
     for (const link of this.#links) link.drop();
     for (const account of this.#directory.accounts) account.close();
+    this.#codeRequests.close();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#webSockets.close();
     this.#server.close(() => resolve());
@@ -194,6 +198,7 @@ export class StandIn implements LinkOwner, AsyncDisposable {
       link.pairing.code = new PairingCodeExchange(link.pairing, request);
       const ref = element("link_code_pairing_ref", {}, link.pairing.code.ref);
       link.send(iqResult(node, [element("link_code_companion_reg", {}, [ref])]));
+      this.#codeRequests.push(link.pairing);
     } else {
       link.pairing.code?.finish(node);
     }
