@@ -102,17 +102,22 @@ Deno.test("startBroker() gives a broker that can be frozen, halted, killed, boot
 });
 
 Deno.test("startBroker() says with the broker's own words why it did not boot, and leaves nothing", async () => {
-  const before = new Set([...Deno.readDirSync(tmpFolder())].map(({ name }) => name));
-  await assert.rejects(startBroker({ config: ["no_such_setting = 1"] }), (error) => {
-    assert(error instanceof BrokerError);
-    assert.equal(error.code, "boot_failed");
-    assert.match(error.message, /no_such_setting/);
-    return true;
-  });
-  const left = [...Deno.readDirSync(tmpFolder())].filter(({ name }) =>
-    name.startsWith("whatsapp-worker-rabbitmq-") && !before.has(name)
-  );
-  assert.deepEqual(left, []);
+  const folder = await Deno.makeTempDir();
+  const usual = Deno.env.get("TMPDIR");
+  Deno.env.set("TMPDIR", folder);
+  try {
+    await assert.rejects(startBroker({ config: ["no_such_setting = 1"] }), (error) => {
+      assert(error instanceof BrokerError);
+      assert.equal(error.code, "boot_failed");
+      assert.match(error.message, /no_such_setting/);
+      return true;
+    });
+  } finally {
+    if (usual === undefined) Deno.env.delete("TMPDIR");
+    else Deno.env.set("TMPDIR", usual);
+  }
+  // Fails when anything is left in it.
+  await Deno.remove(folder);
 });
 
 Deno.test("startBroker() leaves nothing when its process is killed", async () => {
@@ -137,7 +142,3 @@ Deno.test("startBroker() leaves nothing when its process is killed", async () =>
   }
   assert.deepEqual(await processesOf(folder.trim()), []);
 });
-
-function tmpFolder(): string {
-  return shared.layout.folder.slice(0, shared.layout.folder.lastIndexOf("/"));
-}
