@@ -1,0 +1,46 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
+import type { Link } from "./connection.ts";
+import { consume, type Handler } from "./consumer.ts";
+import type { DeadLetters } from "./dead_letter.ts";
+import { type BrokerNames, routingKey } from "./names.ts";
+import { ACCESS_REFUSED, amqpCode, declareOwnQueue, onThrowAwayChannel } from "./topology.ts";
+
+/** How often a second process with the same id asks whether the first has gone. */
+const RIVAL_PAUSE_MS = 2_000;
+
+/** Options of {@link inboxRole}. */
+export interface InboxOptions {
+  readonly names: BrokerNames;
+  readonly workerId: string;
+  readonly handler: Handler;
+  readonly deadLetters: DeadLetters;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** A role of the connection: takes the commands for this worker, alone. A second process with its id waits and says so. */
+export function inboxRole({ names, workerId, handler, deadLetters, log, signal }: InboxOptions) {
+  return async (link: Link): Promise<void> => {
+    const inbox = names.inbox(workerId);
+    await declareOwnQueue(link, inbox);
+    await onThrowAwayChannel(link, async (channel) => {
+      for (const key of workerRoutingKeys(workerId)) await channel.bindQueue(inbox, names.router, key);
+    });
+    try {
+      await consume(link, { queue: inbox, exclusive: true, handler, deadLetters, log, signal });
+    } catch (error) {
+      if (amqpCode(error) !== ACCESS_REFUSED) throw error;
+      log.warn({ inbox }, "another process with this WORKER_ID takes its commands; waiting for it to end");
+      await delay(RIVAL_PAUSE_MS, undefined, { signal: AbortSignal.any([signal, link.signal]) }).catch(
+        () => {},
+      );
+    }
+  };
+}
+
+/** The backend writes `worker-1`, `"1"` or `1` and means one worker. */
+function workerRoutingKeys(workerId: string): string[] {
+  const [, digits] = /^worker-(\d+)$/.exec(workerId) ?? [];
+  return [workerId, ...(digits === undefined ? [] : [digits])].map(routingKey.worker);
+}

@@ -1,0 +1,171 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
+import type { Connection, Link } from "./connection.ts";
+import { consume, type Handler } from "./consumer.ts";
+import type { DeadLetters } from "./dead_letter.ts";
+import { type BrokerNames, routingKey } from "./names.ts";
+import {
+  ACCESS_REFUSED,
+  amqpCode,
+  declareOwnQueue,
+  onThrowAwayChannel,
+  PRECONDITION_FAILED,
+} from "./topology.ts";
+
+/**
+ * How long a lease that was held is claimed again after the connection was lost: the broker notices the death of the
+ * old connection only after three heartbeats.
+ */
+const RECLAIM_PATIENCE_MS = 45_000;
+const RECLAIM_PAUSE_MS = 1_000;
+/** How often a queue that is to be deleted is looked at until its handler has emptied it. */
+const DRAIN_PAUSE_MS = 50;
+/** Urgent sends pass the others of their number. Part of the queue from its first day: adding it later is refused. */
+const MAX_PRIORITY = 2;
+
+/** Options of {@link Leases}. */
+export interface LeasesOptions {
+  readonly connection: Connection;
+  readonly names: BrokerNames;
+  readonly workerId: string;
+  /** Takes the sends of every number held, each number's one at a time. */
+  readonly handler: Handler;
+  readonly deadLetters: DeadLetters;
+  /** The lease was held and went to somebody else while the broker was away: the socket must close. */
+  readonly onLost: (numberId: string) => void;
+  readonly log: Logger;
+}
+
+/** How a claim ended. */
+export type Claim =
+  /** This worker has the number; no other can open it. */
+  | "held"
+  /** Another worker has it. */
+  | "refused"
+  /** The worker is shutting down, or the lease was released before the broker answered. */
+  | "given_up";
+
+/**
+ * The numbers this worker owns. Consuming a number's queue exclusively *is* the lease: the broker refuses a second
+ * consumer, and frees it when the connection dies. Each lease has its own channel, because a refusal closes it.
+ */
+export class Leases {
+  readonly #options: LeasesOptions;
+  readonly #held = new Map<
+    string,
+    { claim: Promise<Claim>; release: AbortController; ended: Promise<void> }
+  >();
+
+  constructor(options: LeasesOptions) {
+    this.#options = options;
+  }
+
+  /** Claims a number and takes its sends from then on; waits for the broker when it is away. */
+  claim(numberId: string): Promise<Claim> {
+    const held = this.#held.get(numberId);
+    if (held !== undefined) return held.claim;
+    const release = new AbortController();
+    const claim = Promise.withResolvers<Claim>();
+    const ended = this.#options.connection.keep(
+      `lease of number ${numberId}`,
+      this.#role(numberId, claim.resolve, release),
+      release.signal,
+    ).finally(() => {
+      claim.resolve("given_up");
+      this.#held.delete(numberId);
+    });
+    this.#held.set(numberId, { claim: claim.promise, release, ended });
+    return claim.promise;
+  }
+
+  /** Gives a number up, after the send in hand is done. What waits in its queue stays there. */
+  async release(numberId: string): Promise<void> {
+    const held = this.#held.get(numberId);
+    held?.release.abort();
+    await held?.ended;
+  }
+
+  /**
+   * Removes a number's queue and binding, once its handler has answered everything that still waits there, and
+   * releases the lease. For numbers whose credentials are gone.
+   */
+  async forget(numberId: string): Promise<void> {
+    const { connection, names, workerId } = this.#options;
+    const held = this.#held.get(numberId);
+    if (held === undefined) return;
+    const forgotten = new AbortController();
+    const forgetting = async (link: Link): Promise<void> => {
+      await onThrowAwayChannel(
+        link,
+        (channel) => channel.unbindQueue(names.inbox(workerId), names.router, routingKey.number(numberId)),
+      );
+      while (!link.signal.aborted && !held.release.signal.aborted) {
+        try {
+          await onThrowAwayChannel(
+            link,
+            (channel) => channel.deleteQueue(names.number(numberId), { ifEmpty: true }),
+          );
+          break;
+        } catch (error) {
+          if (amqpCode(error) !== PRECONDITION_FAILED) throw error;
+          await delay(DRAIN_PAUSE_MS);
+        }
+      }
+      held.release.abort();
+      forgotten.abort();
+    };
+    await connection.keep(`end of number ${numberId}`, forgetting, forgotten.signal);
+    await held.ended;
+  }
+
+  /** Gives all numbers up. */
+  async releaseAll(): Promise<void> {
+    await Promise.all([...this.#held.keys()].map((numberId) => this.release(numberId)));
+  }
+
+  #role(numberId: string, settled: (claim: Claim) => void, release: AbortController) {
+    const { names, workerId, handler, deadLetters, onLost, log } = this.#options;
+    const queue = names.number(numberId);
+    let wasHeld = false;
+    let refusedSinceMs: number | undefined;
+
+    return async (link: Link): Promise<void> => {
+      await declareOwnQueue(link, queue, {
+        "x-max-priority": MAX_PRIORITY,
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": names.expired,
+      });
+      try {
+        await consume(link, {
+          queue,
+          exclusive: true,
+          handler,
+          deadLetters,
+          log,
+          signal: release.signal,
+          onConsuming: async () => {
+            wasHeld = true;
+            refusedSinceMs = undefined;
+            // Commands that name no worker find this one by the number, for as long as its store has the credentials.
+            await onThrowAwayChannel(
+              link,
+              (channel) =>
+                channel.bindQueue(names.inbox(workerId), names.router, routingKey.number(numberId)),
+            );
+            settled("held");
+          },
+        });
+      } catch (error) {
+        if (amqpCode(error) !== ACCESS_REFUSED) throw error;
+        refusedSinceMs ??= Date.now();
+        if (wasHeld && Date.now() - refusedSinceMs < RECLAIM_PATIENCE_MS) {
+          await delay(RECLAIM_PAUSE_MS, undefined, { signal: release.signal }).catch(() => {});
+          return;
+        }
+        release.abort();
+        settled("refused");
+        if (wasHeld) onLost(numberId);
+      }
+    };
+  }
+}

@@ -1,0 +1,51 @@
+/** The names of everything the workers of one deployment share in a vhost, and of what each number and worker owns there. */
+export interface BrokerNames {
+  /** The queues of the contract. */
+  readonly messageSend: string;
+  readonly sessionUpdate: string;
+  /** The backend's exchange. */
+  readonly exchange: string;
+  /** Whoever consumes it is the reader. */
+  readonly routerLock: string;
+  /** The fleet's own copies of what the backend publishes through its exchange. */
+  readonly sessionCommand: string;
+  readonly healthCommand: string;
+  /** Direct exchange in front of the workers' inboxes. */
+  readonly router: string;
+  /** Commands that could not be routed yet wait in `retry` and come back through `pending`. */
+  readonly retry: string;
+  readonly pending: string;
+  /** Sends that waited too long. */
+  readonly expired: string;
+  readonly deadLetter: string;
+  /** Commands for one worker. */
+  inbox(workerId: string): string;
+  /** Messages to send from one number; its exclusive consumer holds the lease on the number. */
+  number(numberId: string): string;
+}
+
+/** The names under `prefix` (`whatsapp` → `whatsapp.router.lock`). */
+export function brokerNames(
+  prefix: string,
+  backend: { messageSend: string; sessionUpdate: string; exchange: string },
+): BrokerNames {
+  return {
+    ...backend,
+    routerLock: `${prefix}.router.lock`,
+    sessionCommand: `${prefix}.session.command`,
+    healthCommand: `${prefix}.health.command`,
+    router: `${prefix}.router`,
+    retry: `${prefix}.router.retry`,
+    pending: `${prefix}.router.pending`,
+    expired: `${prefix}.router.expired`,
+    deadLetter: `${prefix}.dead-letter`,
+    inbox: (workerId) => `${prefix}.worker.${workerId}.inbox`,
+    number: (numberId) => `${prefix}.number.${numberId}`,
+  };
+}
+
+/** The routing keys of the router exchange. */
+export const routingKey = {
+  worker: (canonicalWorkerId: string): string => `worker.${canonicalWorkerId}`,
+  number: (numberId: string): string => `number.${numberId}`,
+};

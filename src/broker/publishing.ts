@@ -1,0 +1,104 @@
+import { Buffer } from "node:buffer";
+import type { ConsumeMessage, Message, Options } from "amqplib";
+import { closeChannel, type Link, type OpenChannel, openChannel } from "./connection.ts";
+
+/** Names one publish among those in flight, so that a returned message is matched to it. */
+const PUBLISH_ID = "x-publish-id";
+
+/** A publish the broker did not take: the channel died or it was nacked. Whether it arrived is unknown. */
+export class PublishFailed extends Error {
+  override readonly name = "PublishFailed";
+}
+
+/** Publishes and knows what became of each message. */
+export class ConfirmedChannel implements OpenChannel {
+  readonly channel;
+  readonly closed: AbortSignal;
+  readonly #returned = new Set<string>();
+  #count = 0;
+
+  private constructor({ channel, closed }: OpenChannel) {
+    this.channel = channel;
+    this.closed = closed;
+    channel.on("return", (message: Message) => {
+      this.#returned.add(String(message.properties.headers?.[PUBLISH_ID]));
+    });
+  }
+
+  static async open(link: Link): Promise<ConfirmedChannel> {
+    return new ConfirmedChannel(await openChannel(link));
+  }
+
+  /**
+   * Publishes persistently and with `mandatory`. Resolves once the broker has confirmed: `routed` when a queue has the
+   * message, `unroutable` when none was there to take it.
+   *
+   * @throws {PublishFailed} when the broker nacked it or the channel died first.
+   */
+  publish(
+    exchange: string,
+    routingKey: string,
+    content: Uint8Array,
+    options: Options.Publish,
+  ): Promise<"routed" | "unroutable"> {
+    const { promise, resolve, reject } = Promise.withResolvers<"routed" | "unroutable">();
+    const id = String(++this.#count);
+    try {
+      this.channel.publish(
+        exchange,
+        routingKey,
+        Buffer.from(content.buffer, content.byteOffset, content.byteLength),
+        { ...options, headers: { ...options.headers, [PUBLISH_ID]: id }, persistent: true, mandatory: true },
+        (error) => {
+          // The broker sends a return before the confirm of the same message.
+          const unroutable = this.#returned.delete(id);
+          if (error) reject(new PublishFailed("The broker did not confirm a message", { cause: error }));
+          else resolve(unroutable ? "unroutable" : "routed");
+        },
+      );
+    } catch (error) {
+      reject(new PublishFailed("The channel is closed", { cause: error }));
+    }
+    return promise;
+  }
+
+  async close(): Promise<void> {
+    await closeChannel(this);
+  }
+}
+
+/**
+ * The properties a forwarded message keeps: all of them, but for `user_id` (only its owner may publish it) and
+ * `expiration` (that of another queue).
+ */
+export function forwardedProperties(
+  { properties }: ConsumeMessage,
+  headers: Record<string, unknown> = {},
+): Options.Publish {
+  const {
+    contentType,
+    contentEncoding,
+    correlationId,
+    replyTo,
+    messageId,
+    timestamp,
+    type,
+    appId,
+    priority,
+  } = properties;
+  const kept = {
+    contentType,
+    contentEncoding,
+    correlationId,
+    replyTo,
+    messageId,
+    timestamp,
+    type,
+    appId,
+    priority,
+  };
+  return {
+    ...Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== undefined)),
+    headers: { ...properties.headers, ...headers },
+  };
+}

@@ -1,0 +1,249 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
+import {
+  type HealthCommand,
+  readHealthCommand,
+  readSendCommand,
+  readSessionCommand,
+} from "../contract/commands.ts";
+import type { SendCommand, SessionCommand } from "../contract/commands.ts";
+import { isEvent } from "../contract/events.ts";
+import { idText } from "../contract/ids.ts";
+import { decodeBody } from "../contract/json.ts";
+import type { Parsed, Refusal } from "../contract/parsed.ts";
+import type { Connection, Link } from "./connection.ts";
+import { consumeOn, type Delivery, type Outcome } from "./consumer.ts";
+import type { DeadLetters } from "./dead_letter.ts";
+import { type BrokerNames, routingKey } from "./names.ts";
+import { ConfirmedChannel, forwardedProperties } from "./publishing.ts";
+import { ACCESS_REFUSED, amqpCode } from "./topology.ts";
+
+/** How often a worker that is not the reader asks for the role. */
+const ELECTION_PAUSE_MS = 300;
+/** Messages the reader forwards at a time; it acts on none of them. */
+const PREFETCH = 50;
+/** How long a command may wait for its worker to appear. */
+const ROUTING_PATIENCE_MS = 10 * 60_000;
+
+/** When a send stops being worth delivering, in ms since the epoch: set by the reader, obeyed by whoever holds it. */
+export const EXPIRES_AT = "x-expires-at";
+const FIRST_ROUTED_AT = "x-first-routed-at";
+
+/** What the reader cannot forward it has answered here; each resolves when the answer is durable. */
+export interface ReaderAnswers {
+  /** A message that cannot be understood. */
+  refused(refusal: Refusal, delivery: Delivery, kind: "command" | "send"): Promise<void>;
+  /** A command for a worker nobody has seen for ten minutes. */
+  workerUnknown(command: SessionCommand | HealthCommand, delivery: Delivery): Promise<void>;
+  /** A send for a number that no worker has. */
+  noSession(command: SendCommand, delivery: Delivery): Promise<void>;
+  /** A send that waited until it was of no use. */
+  expired(command: SendCommand, delivery: Delivery): Promise<void>;
+}
+
+/** Options of {@link Reader}. */
+export interface ReaderOptions {
+  readonly connection: Connection;
+  readonly names: BrokerNames;
+  /** Where session commands are read: the fleet's copy, the shared queue, or both. */
+  readonly commandQueues: readonly string[];
+  /** Where health requests are read. */
+  readonly healthQueues: readonly string[];
+  readonly deadLetters: DeadLetters;
+  readonly answers: ReaderAnswers;
+  /** Who takes a number that nobody holds. */
+  readonly workerId: string;
+  /** How long a send may wait for its number. */
+  readonly sendWaitMs: number;
+  readonly now: () => number;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Takes what the backend sends off the shared queues and routes each message to the worker or number it is for.
+ * One worker of the fleet is the reader at a time: the one whose exclusive consumer the broker accepted.
+ */
+export class Reader {
+  readonly #options: ReaderOptions;
+  #reading = false;
+  #strayEvents = 0;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Whether this worker is the reader now. */
+  get reading(): boolean {
+    return this.#reading;
+  }
+
+  /** Events found on a command queue: they are the backend's and only got there through its own bindings. */
+  get strayEvents(): number {
+    return this.#strayEvents;
+  }
+
+  /** A role of the connection: waits to be elected, then reads for as long as the channel lives. */
+  readonly role = async (link: Link): Promise<void> => {
+    const channel = await this.#elected(link);
+    if (channel === undefined) return;
+    try {
+      this.#reading = true;
+      this.#options.log.info("this worker is the reader of the shared queues");
+      await this.#read(channel);
+    } finally {
+      this.#reading = false;
+      await channel.close();
+    }
+  };
+
+  /** A channel that holds the lock, once the broker gives it; `undefined` when it is time to stop. */
+  async #elected(link: Link): Promise<ConfirmedChannel | undefined> {
+    const ended = AbortSignal.any([link.signal, this.#options.signal]);
+    while (!ended.aborted) {
+      const channel = await ConfirmedChannel.open(link);
+      try {
+        await channel.channel.consume(this.#options.names.routerLock, () => {}, { exclusive: true });
+        return channel;
+      } catch (error) {
+        if (amqpCode(error) !== ACCESS_REFUSED) throw error;
+        await delay(ELECTION_PAUSE_MS, undefined, { signal: ended }).catch(() => {});
+      }
+    }
+    return undefined;
+  }
+
+  async #read(channel: ConfirmedChannel): Promise<void> {
+    const { names, commandQueues, healthQueues, deadLetters, log, signal } = this.#options;
+    // One consumer that ends (its queue was deleted) ends the others: all are set up again, in the same order.
+    const ended = new AbortController();
+    const stop = AbortSignal.any([signal, ended.signal]);
+    const from = (queue: string, route: Route) =>
+      consumeOn(channel, {
+        queue,
+        prefetch: PREFETCH,
+        deadLetters,
+        log,
+        signal: stop,
+        handler: (delivery) => route(channel, delivery),
+      }).finally(() => ended.abort());
+    await Promise.all([
+      ...commandQueues.map((queue) => from(queue, this.#routeCommand)),
+      from(names.pending, this.#routeCommand),
+      ...healthQueues.map((queue) => from(queue, this.#routeHealthRequest)),
+      from(names.messageSend, this.#routeSend),
+      from(names.expired, this.#answerExpired),
+    ]);
+  }
+
+  readonly #routeCommand: Route = async (channel, delivery) => {
+    const body = decodeBody(delivery.message.content);
+    if (body.ok && isEvent(body.value)) return this.#ignoreEvent(delivery);
+    // Health requests pass here as well on their way back from the retry queue.
+    if (body.ok && body.value.action === "health_check") {
+      return await this.#routeHealthRequest(channel, delivery);
+    }
+    const command = body.ok ? readSessionCommand(body.value) : body;
+    if (!command.ok) return await this.#refuse(command, delivery, "command");
+    return await this.#route(channel, delivery, command.value);
+  };
+
+  readonly #routeHealthRequest: Route = async (channel, delivery) => {
+    const body = decodeBody(delivery.message.content);
+    if (body.ok && isEvent(body.value)) return this.#ignoreEvent(delivery);
+    const request = body.ok ? readHealthCommand(body.value) : body;
+    if (!request.ok) return await this.#refuse(request, delivery, "command");
+    return await this.#route(channel, delivery, request.value);
+  };
+
+  /** To the worker that is named, else to the one that holds the number, else to this one. */
+  async #route(
+    channel: ConfirmedChannel,
+    delivery: Delivery,
+    command: SessionCommand | HealthCommand,
+  ): Promise<Outcome> {
+    const { names, workerId } = this.#options;
+    const forward = (key: string) =>
+      channel.publish(names.router, key, delivery.message.content, forwardedProperties(delivery.message));
+    if (command.workerId !== undefined) {
+      if (await forward(routingKey.worker(command.workerId)) === "routed") return "ack";
+      return await this.#retry(channel, delivery, command);
+    }
+    if (command.numberId !== undefined) {
+      if (await forward(routingKey.number(idText(command.numberId))) === "routed") return "ack";
+    }
+    if (await forward(routingKey.worker(workerId)) === "routed") return "ack";
+    return await this.#retry(channel, delivery, command);
+  }
+
+  async #retry(
+    channel: ConfirmedChannel,
+    delivery: Delivery,
+    command: SessionCommand | HealthCommand,
+  ): Promise<Outcome> {
+    const { names, now, answers } = this.#options;
+    const firstRoutedAtMs = Number(delivery.message.properties.headers?.[FIRST_ROUTED_AT] ?? now());
+    if (now() - firstRoutedAtMs > ROUTING_PATIENCE_MS) {
+      await answers.workerUnknown(command, delivery);
+      return { dead: "worker_unknown" };
+    }
+    const outcome = await channel.publish(
+      "",
+      names.retry,
+      delivery.message.content,
+      forwardedProperties(delivery.message, { [FIRST_ROUTED_AT]: firstRoutedAtMs }),
+    );
+    return outcome === "routed" ? "ack" : "requeue";
+  }
+
+  readonly #routeSend: Route = async (channel, delivery) => {
+    const { names, now, sendWaitMs, answers } = this.#options;
+    const command = readSend(delivery);
+    if (!command.ok) return await this.#refuse(command, delivery, "send");
+    const expiresAtMs = Math.min(command.value.expiresAtMs ?? Infinity, now() + sendWaitMs);
+    if (expiresAtMs <= now()) {
+      await answers.expired(command.value, delivery);
+      return "ack";
+    }
+    const outcome = await channel.publish(
+      "",
+      names.number(idText(command.value.numberId)),
+      delivery.message.content,
+      {
+        ...forwardedProperties(delivery.message, { [EXPIRES_AT]: expiresAtMs }),
+        expiration: String(expiresAtMs - now()),
+      },
+    );
+    if (outcome === "unroutable") await answers.noSession(command.value, delivery);
+    return "ack";
+  };
+
+  readonly #answerExpired: Route = async (_channel, delivery) => {
+    const command = readSend(delivery);
+    if (!command.ok) return await this.#refuse(command, delivery, "send");
+    await this.#options.answers.expired(command.value, delivery);
+    return "ack";
+  };
+
+  async #refuse(refusal: Refusal, delivery: Delivery, kind: "command" | "send"): Promise<Outcome> {
+    await this.#options.answers.refused(refusal, delivery, kind);
+    return { dead: refusal.code };
+  }
+
+  #ignoreEvent(delivery: Delivery): Outcome {
+    this.#strayEvents++;
+    this.#options.log.debug(
+      { queue: delivery.queue },
+      "an event turned up on a command queue and was dropped",
+    );
+    return "ack";
+  }
+}
+
+type Route = (channel: ConfirmedChannel, delivery: Delivery) => Promise<Outcome>;
+
+/** A send as the backend wrote it. */
+export function readSend(delivery: Delivery): Parsed<SendCommand> {
+  const body = decodeBody(delivery.message.content);
+  return body.ok ? readSendCommand(body.value) : body;
+}

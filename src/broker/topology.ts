@@ -1,0 +1,78 @@
+import type { ConfirmChannel } from "amqplib";
+import { closeChannel, type Link, openChannel } from "./connection.ts";
+
+/** The broker has the entity with other arguments than these; it is used as it is. */
+export type Declared = "declared" | "used_as_is";
+
+const OWN_QUEUE = { "x-queue-type": "classic" } as const;
+
+/**
+ * Makes sure a queue of the backend's exists: looks first and declares it plainly (durable, no arguments) only when it
+ * is absent, because the backend may have declared it with arguments of its own.
+ */
+export async function ensureBackendQueue(link: Link, queue: string): Promise<void> {
+  if (await exists(link, (channel) => channel.checkQueue(queue))) return;
+  await onThrowAwayChannel(link, (channel) => channel.assertQueue(queue, { durable: true }));
+}
+
+/**
+ * Declares a queue of the fleet's own: durable, classic (a quorum queue would accept a second exclusive consumer).
+ * One that is there with other arguments stays as it is.
+ */
+export async function declareOwnQueue(
+  link: Link,
+  queue: string,
+  queueArguments: Record<string, unknown> = {},
+): Promise<Declared> {
+  try {
+    await onThrowAwayChannel(
+      link,
+      (channel) =>
+        channel.assertQueue(queue, { durable: true, arguments: { ...OWN_QUEUE, ...queueArguments } }),
+    );
+    return "declared";
+  } catch (error) {
+    if (amqpCode(error) === PRECONDITION_FAILED) return "used_as_is";
+    throw error;
+  }
+}
+
+/** Whether `exchange` exists. */
+export function exchangeExists(link: Link, exchange: string): Promise<boolean> {
+  return exists(link, (channel) => channel.checkExchange(exchange));
+}
+
+/** Runs `work` on a channel of its own: a refusal of the broker closes the channel and nothing else. */
+export async function onThrowAwayChannel<T>(
+  link: Link,
+  work: (channel: ConfirmChannel) => Promise<T>,
+): Promise<T> {
+  const open = await openChannel(link);
+  try {
+    return await work(open.channel);
+  } finally {
+    await closeChannel(open);
+  }
+}
+
+async function exists(link: Link, look: (channel: ConfirmChannel) => Promise<unknown>): Promise<boolean> {
+  try {
+    await onThrowAwayChannel(link, look);
+    return true;
+  } catch (error) {
+    if (amqpCode(error) === NOT_FOUND) return false;
+    throw error;
+  }
+}
+
+/** Somebody else consumes the queue exclusively, or the user may not. */
+export const ACCESS_REFUSED = 403;
+/** The entity has other properties, or a queue that is only to be deleted when empty is not. */
+export const PRECONDITION_FAILED = 406;
+const NOT_FOUND = 404;
+
+/** The AMQP reply code of a refusal, if `error` is one. */
+export function amqpCode(error: unknown): number | undefined {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === "number" ? code : undefined;
+}

@@ -1,0 +1,47 @@
+import type { Outbox } from "../store/outbox.ts";
+import type { Session } from "../whatsapp/session.ts";
+
+/** What a worker knows of itself. */
+export interface WorkerStatusSources {
+  readonly workerId: string;
+  readonly name: string;
+  readonly version: string;
+  /** The WhatsApp Web version it connects with. */
+  readonly whatsappVersion: string;
+  /** The root of the stand-in it trusts instead of WhatsApp's: only ever in tests. */
+  readonly rootKeyHex: string | undefined;
+  readonly startedAtMs: number;
+  readonly sessions: () => readonly Session[];
+  readonly outbox: Outbox;
+  readonly brokerState: () => string;
+  readonly isReader: () => boolean;
+  readonly wiring: string;
+  /** Faults that nobody handled, since the start. */
+  readonly unhandledFaults: () => number;
+  readonly now: () => number;
+}
+
+/** The `data` of a `worker_status`: `uptime` in seconds, `memory` in bytes. */
+export async function workerStatus(sources: WorkerStatusSources): Promise<Record<string, unknown>> {
+  const sessions = sources.sessions();
+  const connected = sessions.filter((session) => session.state === "connected").length;
+  const { depth, oldestAtMs } = await sources.outbox.depth();
+  const { rss, heapUsed, heapTotal, external } = Deno.memoryUsage();
+  return {
+    workerId: sources.workerId,
+    name: sources.name,
+    version: sources.version,
+    totalSessions: sessions.length,
+    connectedSessions: connected,
+    disconnectedSessions: sessions.length - connected,
+    uptime: Math.floor((sources.now() - sources.startedAtMs) / 1000),
+    memory: { rss, heapUsed, heapTotal, external },
+    outbox: { depth, oldestAgeMs: oldestAtMs === undefined ? null : Math.max(0, sources.now() - oldestAtMs) },
+    broker: { state: sources.brokerState(), reader: sources.isReader(), wiring: sources.wiring },
+    whatsapp: {
+      version: sources.whatsappVersion,
+      ...(sources.rootKeyHex === undefined ? {} : { rootKey: sources.rootKeyHex }),
+    },
+    unhandledFaults: sources.unhandledFaults(),
+  };
+}

@@ -1,0 +1,51 @@
+import pino, { type DestinationStream, type Logger } from "pino";
+import pretty from "pino-pretty";
+import { maskPhone } from "./contract/addresses.ts";
+
+/** Options of {@link makeLog}. */
+export interface LogOptions {
+  readonly level: string;
+  /** Lines for people instead of JSON. */
+  readonly pretty: boolean;
+  readonly workerId: string;
+  /** Where lines go. @default standard output */
+  readonly destination?: DestinationStream;
+}
+
+/** Phone numbers as the program writes them: with a plus, in a session's name, or as a JID. */
+const PHONE_NUMBER = /\+\d{7,15}|\d{7,15}(?=(?::\d+)?@(?:s\.whatsapp\.net|c\.us))/g;
+
+/** The log: JSON lines, or readable ones. At `info` and above phone numbers are masked, whoever wrote them. */
+export function makeLog({ level, pretty: readable, workerId, destination }: LogOptions): Logger {
+  const target = destination ?? pino.destination({ dest: 1, sync: true });
+  const stream = readable
+    ? pretty({
+      sync: true,
+      colorize: Deno.stdout.isTerminal() && !Deno.noColor,
+      destination: target as Parameters<typeof pretty>[0] extends infer O
+        ? NonNullable<O extends { destination?: infer D } ? D : never>
+        : never,
+      ignore: "pid,hostname",
+      translateTime: "SYS:yyyy-mm-dd HH:MM:ss.l",
+    })
+    : target;
+  const masked = !["debug", "trace"].includes(level);
+  return pino({
+    level,
+    base: { workerId },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    hooks: masked ? { streamWrite: (line) => line.replace(PHONE_NUMBER, maskPhone) } : {},
+  }, stream);
+}
+
+/**
+ * Sends what dependencies print to the console to the log, first sentence only. libsignal prints whole session
+ * objects, private keys included, behind sentences such as "Closing session:".
+ */
+export function captureConsole(log: Logger): void {
+  const capture = (first: unknown) =>
+    log.debug({ from: "console" }, typeof first === "string" ? first : "an object");
+  for (const method of ["log", "info", "warn", "error", "debug", "trace", "dir"] as const) {
+    console[method] = capture;
+  }
+}

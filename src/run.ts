@@ -1,0 +1,79 @@
+import type { Logger } from "pino";
+import { BrokerUnavailable } from "./broker/connection.ts";
+import { type Config, ConfigError, loadConfig, renderFaults } from "./config/load.ts";
+import { EXIT } from "./exit_codes.ts";
+import { captureConsole, makeLog } from "./log.ts";
+import { StoreError } from "./store/database.ts";
+import { VERSION } from "./version.ts";
+import { startWorker } from "./worker.ts";
+
+/** Runs the worker until SIGTERM or SIGINT. Resolves to the exit code; a fault at start is worded on standard error. */
+export async function runWorker({ envFile }: { envFile: string | undefined }): Promise<number> {
+  let config: Config;
+  try {
+    config = await loadConfig({ envFile, environment: Deno.env.toObject() });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    console.error(error.message);
+    return EXIT.CONFIG;
+  }
+  const { settings, warnings } = config;
+  if (warnings.length > 0) console.error(renderFaults(warnings));
+  const log = makeLog({
+    level: settings.LOG_LEVEL,
+    pretty: settings.LOG_PRETTY,
+    workerId: settings.WORKER_ID,
+  });
+  const unhandledFaults = countUnhandledFaults(log);
+  const told = toldToStop(log);
+  captureConsole(log);
+  try {
+    const worker = await startWorker({ settings, version: VERSION, log, unhandledFaults });
+    await told;
+    await worker.stop();
+    return EXIT.OK;
+  } catch (error) {
+    const [code, remedy] = faultAtStart(error);
+    log.fatal({ err: error, remedy }, error instanceof Error ? error.message : String(error));
+    return code;
+  }
+}
+
+function faultAtStart(error: unknown): [code: number, remedy: string] {
+  if (error instanceof BrokerUnavailable) return [EXIT.UNAVAILABLE, error.remedy];
+  if (error instanceof StoreError) return [EXIT.CANTCREAT, error.remedy];
+  return [EXIT.SOFTWARE, "Report this, with the lines of the log before it"];
+}
+
+/** Resolves at the first signal to stop; a second one ends the process at once. */
+function toldToStop(log: Logger): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let told = false;
+  const onSignal = (signal: Deno.Signal) => () => {
+    if (told) {
+      log.warn({ signal }, "told to stop a second time: ending at once");
+      Deno.exit(EXIT.SOFTWARE);
+    }
+    told = true;
+    log.info({ signal }, "told to stop");
+    resolve();
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, onSignal(signal));
+  return promise;
+}
+
+/** A rejection nobody handled (Baileys has some when its link drops) is logged and counted; the process goes on. */
+function countUnhandledFaults(log: Logger): () => number {
+  let count = 0;
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    count++;
+    log.error({ err: event.reason }, "a rejection nobody handled");
+  });
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    count++;
+    log.error({ err: event.error }, "an error nobody caught");
+  });
+  return () => count;
+}

@@ -1,0 +1,118 @@
+import type { Database, Row, Statement } from "./database.ts";
+
+/**
+ * How far a send has come. `PENDING` is the ledger's own: written down before WhatsApp hears of it, so that a receipt
+ * finds its command even after a crash. The others are the statuses the backend is told.
+ */
+export type SendStatus = "PENDING" | "SENT" | "DELIVERED" | "READ" | "PLAYED" | "FAILED";
+
+/** One send command and what became of it. */
+export interface SendRecord {
+  /** Digits. */
+  readonly numberId: string;
+  /** What makes two commands the same send: see `fingerprint` of the sender. */
+  readonly fingerprint: string;
+  readonly whatsappId: string;
+  /** The JID it was sent to. */
+  readonly chat: string;
+  /** `correlation_id` of all that is said about this send. */
+  readonly answerTo?: string | undefined;
+  /** The ids as the backend wrote them, in JSON. */
+  readonly messageIdJson?: string | undefined;
+  readonly numberIdJson: string;
+  readonly status: SendStatus;
+  /** A repeat of the command gets the latest answer again and nothing goes out. */
+  readonly final: boolean;
+  /** The latest answer: its AMQP `message_id` and its JSON body. */
+  readonly answerId?: string | undefined;
+  readonly answer?: string | undefined;
+  /** The encoded WhatsApp message, for a contact that asks for it again. */
+  readonly content?: Uint8Array | undefined;
+}
+
+const ORDER: readonly SendStatus[] = ["PENDING", "FAILED", "SENT", "DELIVERED", "READ", "PLAYED"];
+
+/** Whether a send that is at `from` may be reported as `to`: statuses never go backwards. */
+export function isProgress(from: SendStatus, to: SendStatus): boolean {
+  return ORDER.indexOf(to) > ORDER.indexOf(from);
+}
+
+/** Every send of the last days: what makes a repeated command have one effect. */
+export class Ledger {
+  readonly #database: Database;
+  readonly #now: () => number;
+
+  constructor(database: Database, now: () => number) {
+    this.#database = database;
+    this.#now = now;
+  }
+
+  async find(numberId: string, fingerprint: string): Promise<SendRecord | undefined> {
+    const row = await this.#database.selectOne(
+      "SELECT * FROM send WHERE number_id = ? AND fingerprint = ?",
+      numberId,
+      fingerprint,
+    );
+    return row && sendRecord(row);
+  }
+
+  async findByWhatsappId(numberId: string, whatsappId: string): Promise<SendRecord | undefined> {
+    const row = await this.#database.selectOne(
+      "SELECT * FROM send WHERE number_id = ? AND whatsapp_id = ?",
+      numberId,
+      whatsappId,
+    );
+    return row && sendRecord(row);
+  }
+
+  /** The writes that record `record`, whole; the time of its first record stays. */
+  recording(record: SendRecord): Statement[] {
+    return [{
+      sql:
+        `INSERT INTO send (number_id, fingerprint, whatsapp_id, chat, answer_to, message_id_json, number_id_json,
+                              status, final, answer_id, answer, content, created_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (number_id, fingerprint) DO UPDATE SET
+              answer_to = excluded.answer_to, status = excluded.status, final = excluded.final,
+              answer_id = excluded.answer_id, answer = excluded.answer, content = excluded.content`,
+      parameters: [
+        record.numberId,
+        record.fingerprint,
+        record.whatsappId,
+        record.chat,
+        record.answerTo ?? null,
+        record.messageIdJson ?? null,
+        record.numberIdJson,
+        record.status,
+        record.final ? 1 : 0,
+        record.answerId ?? null,
+        record.answer ?? null,
+        record.content ?? null,
+        this.#now(),
+      ],
+    }];
+  }
+
+  /** Forgets sends first recorded before `beforeMs`; a repeat of one of those would be sent again. */
+  async prune(beforeMs: number): Promise<void> {
+    await this.#database.commit([{ sql: "DELETE FROM send WHERE created_at < ?", parameters: [beforeMs] }]);
+  }
+}
+
+function sendRecord(row: Row): SendRecord {
+  const text = (value: unknown) => value === null ? undefined : String(value);
+  return {
+    numberId: String(row.number_id),
+    fingerprint: String(row.fingerprint),
+    whatsappId: String(row.whatsapp_id),
+    chat: String(row.chat),
+    answerTo: text(row.answer_to),
+    messageIdJson: text(row.message_id_json),
+    numberIdJson: String(row.number_id_json),
+    status: row.status as SendStatus,
+    final: row.final === 1,
+    answerId: text(row.answer_id),
+    answer: text(row.answer),
+    content: row.content instanceof Uint8Array ? row.content : undefined,
+  };
+}

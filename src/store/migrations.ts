@@ -1,0 +1,4 @@
+import { initial } from "./migrations/0001_initial.ts";
+
+/** Schema changes in order: the state folder's `PRAGMA user_version` is how many of them it has seen. Only ever append. */
+export const MIGRATIONS: readonly string[] = [initial];

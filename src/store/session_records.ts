@@ -1,0 +1,72 @@
+import type { Database, Row, Statement } from "./database.ts";
+
+/** What the worker must still know of a session after a restart. */
+export interface SessionRecord {
+  /** Digits. */
+  readonly numberId: string;
+  /** The number's id as the backend wrote it, in JSON (`6`, `"6"`, `7212345678901234567`). */
+  readonly numberIdJson: string;
+  /** Digits, as asked for by the backend; the phone that scans may be another one. */
+  readonly phoneNumber: string;
+  /** The backend's own id of the session, in JSON. */
+  readonly backendSessionIdJson?: string | undefined;
+  /** Whether the session is to be opened at start. */
+  readonly wanted: "open" | "closed";
+  /** `message_id` or `correlation_id` of the command the session is carrying out. */
+  readonly commandId?: string | undefined;
+}
+
+/** The sessions this worker holds. */
+export class SessionRecords {
+  readonly #database: Database;
+  readonly #now: () => number;
+
+  constructor(database: Database, now: () => number) {
+    this.#database = database;
+    this.#now = now;
+  }
+
+  async all(): Promise<SessionRecord[]> {
+    const rows = await this.#database.select("SELECT * FROM session ORDER BY created_at, number_id");
+    return rows.map(sessionRecord);
+  }
+
+  async save(record: SessionRecord): Promise<void> {
+    await this.#database.commit([{
+      sql:
+        `INSERT INTO session (number_id, number_id_json, phone_number, backend_session_id_json, wanted, command_id, created_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (number_id) DO UPDATE SET
+              number_id_json = excluded.number_id_json, phone_number = excluded.phone_number,
+              backend_session_id_json = excluded.backend_session_id_json,
+              wanted = excluded.wanted, command_id = excluded.command_id`,
+      parameters: [
+        record.numberId,
+        record.numberIdJson,
+        record.phoneNumber,
+        record.backendSessionIdJson ?? null,
+        record.wanted,
+        record.commandId ?? null,
+        this.#now(),
+      ],
+    }]);
+  }
+
+  /** The writes that forget a session. */
+  forgetting(numberId: string): Statement[] {
+    return [{ sql: "DELETE FROM session WHERE number_id = ?", parameters: [numberId] }];
+  }
+}
+
+function sessionRecord(row: Row): SessionRecord {
+  return {
+    numberId: String(row.number_id),
+    numberIdJson: String(row.number_id_json),
+    phoneNumber: String(row.phone_number),
+    backendSessionIdJson: row.backend_session_id_json === null
+      ? undefined
+      : String(row.backend_session_id_json),
+    wanted: row.wanted === "open" ? "open" : "closed",
+    commandId: row.command_id === null ? undefined : String(row.command_id),
+  };
+}

@@ -1,0 +1,47 @@
+import { createHash } from "node:crypto";
+import type { WAMessage } from "@whiskeysockets/baileys";
+import type { Announcer } from "../../announcer.ts";
+import { sessionName } from "../../contract/addresses.ts";
+import type { Id } from "../../contract/ids.ts";
+import { parseJson } from "../../contract/json.ts";
+import type { SessionRecord } from "../../store/session_records.ts";
+import type { Store } from "../../store/store.ts";
+import { inboundMessage, type ReceiveInclude } from "./message.ts";
+
+/** Options of {@link Inbound}. */
+export interface InboundOptions {
+  readonly store: Store;
+  readonly announcer: Announcer;
+  readonly include: ReceiveInclude;
+  readonly now: () => number;
+}
+
+/** Takes what WhatsApp delivers and passes it on to the backend, each message once. */
+export class Inbound {
+  readonly #options: InboundOptions;
+
+  constructor(options: InboundOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the message is durable in the outbox, or is none for the backend. */
+  async take(session: SessionRecord, message: WAMessage, ownJid: string): Promise<void> {
+    const { store, announcer, include, now } = this.#options;
+    const inbound = inboundMessage(message, ownJid, include, now());
+    const chat = message.key.remoteJid;
+    if (inbound === undefined || !chat) return;
+    const key = { numberId: session.numberId, chat, whatsappId: inbound.messageId };
+    if (await store.received.has(key)) return;
+    const numberId = parseJson(session.numberIdJson) as Id;
+    const event = { sessionId: sessionName(numberId, session.phoneNumber), numberId, ...inbound };
+    await announcer.commit([
+      ...store.received.remembering(key),
+      ...announcer.received(event, { messageId: eventIdOf(Object.values(key)) }),
+    ]);
+  }
+}
+
+/** The same for every time the same message arrives, so that a backend can drop what it has seen. */
+function eventIdOf(key: readonly string[]): string {
+  return createHash("sha256").update(JSON.stringify(key)).digest("hex").slice(0, 32);
+}

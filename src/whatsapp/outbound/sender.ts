@@ -1,0 +1,164 @@
+import { proto } from "@whiskeysockets/baileys";
+import type { Logger } from "pino";
+import type { SendCommand } from "../../contract/commands.ts";
+import { idText } from "../../contract/ids.ts";
+import { stringifyJson } from "../../contract/json.ts";
+import type { SendRecord } from "../../store/ledger.ts";
+import type { Store } from "../../store/store.ts";
+import type { Receipts, SendFailure } from "../receipts.ts";
+import type { Session, Transmission } from "../session.ts";
+import { fingerprint, whatsappIdOf } from "./message_id.ts";
+import { refusalOf } from "./refusals.ts";
+import { textMessage } from "./text.ts";
+
+/** How long a send is held while its number is not connected, before it goes back to the head of its queue. */
+const HOLD_MS = 5 * 60_000;
+
+/** A send in hand. */
+export interface Send {
+  readonly command: SendCommand;
+  /** `message_id` or `correlation_id` of the command. */
+  readonly commandId: string | undefined;
+  /** When it is of no use any more, in ms since the epoch. */
+  readonly expiresAtMs: number;
+}
+
+/** Options of {@link Sender}. */
+export interface SenderOptions {
+  readonly store: Store;
+  readonly receipts: Receipts;
+  /** The session of a number, if this worker holds it. */
+  readonly sessionOf: (numberId: string) => Session | undefined;
+  /** How long WhatsApp's server may take to acknowledge a message. */
+  readonly messageTimeoutMs: number;
+  /** How often a message is handed to WhatsApp before it has failed. */
+  readonly maxAttempts: number;
+  readonly now: () => number;
+  readonly newId: () => string;
+  readonly log: Logger;
+}
+
+/** Sends messages, each with one effect however often its command comes. */
+export class Sender {
+  readonly #options: SenderOptions;
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Carries out one send. `done`: its outcome is durable. `later`: its number is not connected and it is to be taken
+   * from the queue again.
+   */
+  async send({ command, commandId, expiresAtMs }: Send, signal: AbortSignal): Promise<"done" | "later"> {
+    const { store, receipts, sessionOf, now } = this.#options;
+    const record = await this.#recordOf(command, commandId);
+    if (record.final) return await done(receipts.repeat(record));
+
+    const session = sessionOf(record.numberId);
+    if (session === undefined) return await done(receipts.failed(record, NO_SESSION));
+    if (command.type !== "TEXT") return await done(receipts.failed(record, unsupported(command.type)));
+
+    const message = textMessage(command.content ?? "");
+    const pending: SendRecord = {
+      ...record,
+      status: "PENDING",
+      answerTo: commandId,
+      content: proto.Message.encode(message).finish(),
+    };
+    const heldUntilMs = now() + HOLD_MS;
+    let transmission: Transmission = { outcome: "disconnected" };
+    for (let attempt = 0; attempt < this.#options.maxAttempts;) {
+      const outcome = await this.#awaitConnection(session, Math.min(heldUntilMs, expiresAtMs), signal);
+      if (outcome !== "connected") {
+        if (expiresAtMs <= now()) return await done(receipts.failed(pending, EXPIRED));
+        return session.state === "ended" ? await done(receipts.failed(pending, NO_SESSION)) : "later";
+      }
+      await store.commit(store.ledger.recording(pending));
+      transmission = await session.transmit(record.chat, message, {
+        whatsappId: record.whatsappId,
+        timeoutMs: this.#options.messageTimeoutMs,
+      });
+      if (transmission.outcome === "accepted") return "done";
+      if (transmission.outcome === "refused") {
+        return await done(receipts.failed(pending, refusalOf(transmission.code)));
+      }
+      // A lost link says nothing about the message: it goes out again, under the same id, when the link is back.
+      if (transmission.outcome !== "disconnected") attempt++;
+    }
+    return await done(receipts.failed(pending, failureOf(transmission)));
+  }
+
+  /** A send that waited until it was of no use, or has no number to go out from. */
+  async fail(
+    command: SendCommand,
+    commandId: string | undefined,
+    cause: "expired" | "no_session",
+  ): Promise<void> {
+    const record = await this.#recordOf(command, commandId);
+    if (record.final) await this.#options.receipts.repeat(record);
+    else await this.#options.receipts.failed(record, cause === "expired" ? EXPIRED : NO_SESSION);
+  }
+
+  async #recordOf(command: SendCommand, commandId: string | undefined): Promise<SendRecord> {
+    const { store, newId } = this.#options;
+    const numberId = idText(command.numberId);
+    const print = fingerprint(command, commandId ?? newId());
+    const known = await store.ledger.find(numberId, print);
+    return known === undefined
+      ? {
+        numberId,
+        fingerprint: print,
+        whatsappId: whatsappIdOf(print),
+        chat: command.to,
+        answerTo: commandId,
+        messageIdJson: command.messageId === undefined ? undefined : stringifyJson(command.messageId),
+        numberIdJson: stringifyJson(command.numberId),
+        status: "PENDING",
+        final: false,
+      }
+      : { ...known, answerTo: commandId ?? known.answerTo };
+  }
+
+  async #awaitConnection(
+    session: Session,
+    untilMs: number,
+    signal: AbortSignal,
+  ): Promise<"connected" | "not_connected"> {
+    if (session.state === "connected") return "connected";
+    const patience = AbortSignal.timeout(Math.max(0, untilMs - this.#options.now()));
+    return await session.connected(AbortSignal.any([patience, signal])) ? "connected" : "not_connected";
+  }
+}
+
+const EXPIRED: SendFailure = {
+  code: "expired",
+  error: "The message was not sent in time because its number was not connected",
+  retryable: false,
+};
+
+const NO_SESSION: SendFailure = {
+  code: "no_session",
+  error: "No worker has a session for this number: open one with 'create'",
+  retryable: true,
+};
+
+function unsupported(type: string): SendFailure {
+  return { code: "unsupported_type", error: `Cannot send a message of type '${type}' yet`, retryable: false };
+}
+
+function failureOf(transmission: Transmission): SendFailure {
+  if (transmission.outcome === "failed") {
+    return { code: "not_sent", error: `Cannot send the message: ${transmission.error}`, retryable: true };
+  }
+  return {
+    code: "unconfirmed",
+    error: "WhatsApp did not confirm the message; it may or may not have arrived",
+    retryable: true,
+  };
+}
+
+async function done(work: Promise<void>): Promise<"done"> {
+  await work;
+  return "done";
+}

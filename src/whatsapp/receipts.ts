@@ -1,0 +1,101 @@
+import { proto, type WAMessageUpdate } from "@whiskeysockets/baileys";
+import type { Announcer } from "../announcer.ts";
+import { parseJson } from "../contract/json.ts";
+import type { Statement } from "../store/database.ts";
+import { isProgress, type SendRecord, type SendStatus } from "../store/ledger.ts";
+import type { Store } from "../store/store.ts";
+
+/** Why a send failed, for the backend. */
+export interface SendFailure {
+  readonly code: string;
+  readonly error: string;
+  /** The same command, sent again, may succeed. */
+  readonly retryable: boolean;
+}
+
+/** Writes down how far sends have come and tells the backend: once per change, never backwards. */
+export class Receipts {
+  readonly #store: Store;
+  readonly #announcer: Announcer;
+  readonly #newId: () => string;
+
+  constructor(store: Store, announcer: Announcer, newId: () => string) {
+    this.#store = store;
+    this.#announcer = announcer;
+    this.#newId = newId;
+  }
+
+  /** A status has been reached. `SENT` is told first when WhatsApp's own word for it was never heard. */
+  async reached(numberId: string, whatsappId: string, status: SendStatus): Promise<void> {
+    let record = await this.#store.ledger.findByWhatsappId(numberId, whatsappId);
+    if (record === undefined || !isProgress(record.status, status)) return;
+    const statements: Statement[] = [];
+    for (
+      const step of isProgress(record.status, "SENT") && status !== "SENT"
+        ? ["SENT", status] as const
+        : [status]
+    ) {
+      const change = this.#answer({ ...record, status: step, final: true }, {
+        whatsappMessageId: whatsappId,
+      });
+      record = change.record;
+      statements.push(...change.statements);
+    }
+    await this.#announcer.commit(statements);
+  }
+
+  /** A send has failed; a record that has reached more than that stays as it is. */
+  async failed(record: SendRecord, failure: SendFailure): Promise<void> {
+    const current = await this.#store.ledger.find(record.numberId, record.fingerprint) ?? record;
+    if (isProgress("FAILED", current.status)) return;
+    const { statements } = this.#answer({ ...current, status: "FAILED", final: !failure.retryable }, {
+      ...failure,
+    });
+    await this.#announcer.commit(statements);
+  }
+
+  /** Says again what was said last about a send. */
+  async repeat({ answer, answerId, answerTo }: SendRecord): Promise<void> {
+    if (answer === undefined || answerId === undefined) return;
+    await this.#announcer.commit(
+      this.#announcer.status(answer, { messageId: answerId, correlationId: answerTo }),
+    );
+  }
+
+  #answer(
+    record: SendRecord,
+    fields: Record<string, unknown>,
+  ): { record: SendRecord; statements: Statement[] } {
+    const answer = this.#announcer.statusBody({
+      ...(record.messageIdJson === undefined ? {} : { messageId: parseJson(record.messageIdJson) }),
+      numberId: parseJson(record.numberIdJson),
+      status: record.status,
+      ...fields,
+    });
+    const answerId = this.#newId();
+    const answered = { ...record, answer, answerId };
+    return {
+      record: answered,
+      statements: [
+        ...this.#store.ledger.recording(answered),
+        ...this.#announcer.status(answer, { messageId: answerId, correlationId: record.answerTo }),
+      ],
+    };
+  }
+}
+
+const { Status } = proto.WebMessageInfo;
+
+/** The status a receipt stands for; `undefined` for what is told by other means. */
+export function statusOf({ update }: WAMessageUpdate): SendStatus | undefined {
+  switch (update.status) {
+    case Status.DELIVERY_ACK:
+      return "DELIVERED";
+    case Status.READ:
+      return "READ";
+    case Status.PLAYED:
+      return "PLAYED";
+    default:
+      return undefined;
+  }
+}
