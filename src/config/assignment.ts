@@ -41,3 +41,19 @@ export function findAssignment(
   }
   return undefined;
 }
+
+/**
+ * Where a comment has swallowed an assignment: a known key, or the end of one, with a `=` after it and other text right before
+ * it. `# set LOG_LEVEL=debug` and `#LOG_LEVEL=debug` are comments as people write them, `# LoggingLOG_LEVEL=debug` is damage.
+ */
+export function findSwallowed(comment: string): { at: number; key: Key } | undefined {
+  for (const { 1: name = "", index: at } of comment.matchAll(/([A-Z][A-Z_]{2,})=/g)) {
+    const key = KEYS.find((key) => name.endsWith(key) || key.endsWith(name));
+    if (key === undefined || /_$/.test(name.slice(0, -key.length))) continue;
+    const commentedOut = name === key && /^\s*#+$/.test(comment.slice(0, at));
+    if (name.length > key.length || (/[^\s"'`(_]$/.test(comment.slice(0, at)) && !commentedOut)) {
+      return { at, key };
+    }
+  }
+  return undefined;
+}

@@ -1,9 +1,9 @@
 /**
  * The strict reader of `.env` files: bytes in, entries and every located fault out.
  *
- * The grammar is what all readers of such files agree on: a line is blank, a comment, or `KEY=value` with the value bare,
- * in 'single' or in "double" quotes that close on the line. What they read differently (a bare `#`, a backslash in double
- * quotes, a quote inside a bare value) is refused, so the file means the same to `npm:dotenv`, to a shell and to the worker.
+ * A line is blank, a comment, or `KEY=value` with the value bare, in 'single' or in "double" quotes that close on the line.
+ * What readers of such files take in different ways (a # or a quote inside a bare value, a backslash in double quotes, text
+ * after the closing quote) is refused, so whatever is accepted means to the worker what it means to `npm:dotenv`.
  */
 import type { Fault } from "./fault.ts";
 

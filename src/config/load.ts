@@ -4,10 +4,10 @@ import { crossFaults } from "./cross_rules.ts";
 import { type EnvText, readEnvText } from "./env_file.ts";
 import { fetchEnvFile, type ReadFile, readRegularFile } from "./env_source.ts";
 import { ConfigError, type Fault } from "./fault.ts";
-import { quoteLine, secretPart } from "./quote.ts";
+import { foreignFaults, swallowedFaults, withHint } from "./line_rules.ts";
+import { quoteAll, secretPart } from "./quote.ts";
 import { Refused } from "./rules.ts";
 import { isKey, type Key, KEYS, rowOf, type Settings } from "./settings.ts";
-import { suggestKey } from "./suggest.ts";
 
 export { ConfigError, type Fault, renderFaults } from "./fault.ts";
 export type { Key, Settings } from "./settings.ts";
@@ -77,6 +77,7 @@ export async function loadConfig(
     ...(permission && production ? [permission] : []),
     ...text.faults.map((fault) => withHint(fault, text, missing)),
     ...foreignFaults(text, file),
+    ...swallowedFaults(text, file),
     ...checked.flatMap(({ result }) => "fault" in result ? [result.fault] : []),
     ...crossFaults(settings, environment).map((fault) => ({ ...chosen.get(fault.key)?.place, ...fault })),
     ...(fetched.ok ? [...missing].map((key) => missingFault(key, file)) : []),
@@ -167,68 +168,6 @@ function checkValue(
   }
 }
 
-/** Faults of the keys that are none of the worker's. */
-function foreignFaults({ entries, allowed, lines }: EnvText, file: string): Fault[] {
-  const swallowing = allowed.filter(({ prefix }) => KEYS.some((key) => key.startsWith(prefix))).map((
-    { line },
-  ) => ({
-    file,
-    line,
-    column: 1,
-    code: "bad_directive",
-    message: "Keys of the worker itself start with this prefix, so mistyped ones would pass",
-    remedy: "Allow a longer prefix",
-  }));
-  const foreign = entries.filter(({ key, line }) => !isKey(key) && lines[line - 1]?.startsWith(`${key}=`));
-  return [
-    ...swallowing,
-    ...foreign.flatMap(({ key, value, line, column }): Fault[] => {
-      if (!allowed.some(({ prefix }) => key.startsWith(prefix))) {
-        const nearest = suggestKey(key);
-        return [{
-          file,
-          line,
-          column: 1,
-          code: "unknown_key",
-          message: `This key is not known${nearest ? `; the nearest known one is ${nearest}` : ""}`,
-          remedy: `${nearest ? `Write ${nearest}, or remove the line` : "Remove the line"}; ` +
-            'the keys of another tool are allowed by "# worker: allow PREFIX_"',
-        }];
-      }
-      const other = findAssignment(value, false, new Set());
-      return !other ? [] : [{
-        file,
-        line,
-        column: column + other.at,
-        code: "holds_assignment",
-        message: `The value holds another assignment: ${other.keys[0]}=`,
-        remedy: "One line was written over another: write both anew, each on a line of its own",
-      }];
-    }),
-  ];
-}
-
-/** Adds to a fault of the reader which settings it is probably about. */
-function withHint(fault: Fault, { lines, entries }: EnvText, missing: ReadonlySet<Key>): Fault {
-  const line = lines[(fault.line ?? 0) - 1] ?? "";
-  const key = entries.find((entry) => entry.line === fault.line)?.key;
-  const hinted = { ...fault, ...(key !== undefined && isKey(key) && { key }) };
-  const rests = [...missing].filter((key) =>
-    rowOf(key).example.length > 5 && line.includes(rowOf(key).example.slice(-5))
-  );
-  const glued = KEYS.find((key) => /[^=]/.test(line) && line.slice(0, line.indexOf("=")).endsWith(key));
-  if (fault.code === "not_an_assignment" && rests.length > 0) {
-    return { ...hinted, message: `${fault.message}; it looks like the rest of ${rests.join(" and ")}` };
-  }
-  if (fault.code === "bad_key" && glued) {
-    return {
-      ...hinted,
-      remedy: `Start the line with ${glued}=; what stands before it is no part of the key`,
-    };
-  }
-  return hinted;
-}
-
 /** A file that others may read although it holds a password. */
 function permissionFault(file: string, mode: number | null, { entries }: EnvText): Fault | undefined {
   const holdsPassword = entries.some(({ key, value }) =>
@@ -262,36 +201,4 @@ const missingFault = (key: Key, file: string): Fault => ({
 function inOrder(faults: Fault[], file: string): Fault[] {
   const rank = (fault: Fault) => fault.file === file ? fault.line ?? 0 : fault.file ? 1e6 : 1e7;
   return faults.sort((one, other) => rank(one) - rank(other) || (one.column ?? 0) - (other.column ?? 0));
-}
-
-/** Adds to every fault its line, as far as it may be shown. */
-function quoteAll(
-  faults: Fault[],
-  file: string,
-  { lines, entries }: EnvText,
-  given: readonly Given[],
-): Fault[] {
-  const secretKeys = KEYS.filter((key) => rowOf(key).secret);
-  const broken = secretKeys.filter((key) => faults.some((fault) => fault.key === key));
-  const twice = faults.some(({ code }) => code === "duplicate_key");
-  const secrets = [
-    ...given.filter(({ key }) => rowOf(key).secret).map(({ text }) => secretPart(text)),
-    ...entries.filter(({ key }) => mayHoldSecret(key)).map(({ value }) => value),
-  ];
-  return faults.map((fault) => {
-    const text = fault.file === "environment"
-      ? given.find(({ key, source }) => key === fault.key && source === "environment")?.text
-      : undefined;
-    if (text !== undefined) return { ...fault, quoted: quoteLine(`${fault.key}=${text}`, true, secrets) };
-    if (fault.file !== file || fault.line === undefined) return fault;
-    const own = entries.find(({ line }) => line === fault.line)?.key;
-    const whole = !twice && broken.every((key) => key === own);
-    return { ...fault, quoted: quoteLine(lines[fault.line - 1] ?? "", whole, secrets) };
-  });
-}
-
-/** Whether a key that is none of the worker's may be another tool's, or a mistyped one, of a secret. */
-function mayHoldSecret(key: string): boolean {
-  const nearest = suggestKey(key);
-  return !isKey(key) && (nearest === undefined || rowOf(nearest).secret === true);
 }

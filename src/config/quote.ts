@@ -2,7 +2,9 @@
  * What of a line may be shown. A damaged file can hold the rest of a password anywhere, so a line is quoted as it is only while
  * every secret of the file is whole; else it is quoted as far as it is made of words that `.env.example` shows to everybody.
  */
-import { isKey, KEYS, rowOf } from "./settings.ts";
+import type { EnvText } from "./env_file.ts";
+import type { Fault } from "./fault.ts";
+import { isKey, type Key, KEYS, rowOf } from "./settings.ts";
 import { suggestKey } from "./suggest.ts";
 
 const MASK = "***";
@@ -43,7 +45,7 @@ const windows = (secret: string) =>
  * Quotes a line with its secrets masked and its control characters made visible.
  *
  * @param whole whether every secret but the one this line may set stands whole in the file or comes from elsewhere
- * @param secrets the secrets that are known, so that a copy of one, or of a part, is masked wherever it stands
+ * @param secrets the secrets that are known: a copy of one, or of a part of it, is masked wherever it stands
  */
 export function quoteLine(line: string, whole: boolean, secrets: readonly string[]): string {
   const parts = secrets.flatMap(windows);
@@ -51,17 +53,50 @@ export function quoteLine(line: string, whole: boolean, secrets: readonly string
   const show = (text: string) => known(whole ? text : publicPart(text));
   const [, name = "", value = ""] = /^([^=]*)=(.*)$/su.exec(line) ?? [];
   const key = isKey(name) ? name : suggestKey(name);
+  const left = key === name || suggestKey(name, 2) ? name : publicPart(name);
 
   let quoted: string;
   if (key === undefined) quoted = known(publicPart(line));
-  else if (!rowOf(key).secret) quoted = `${name}=${show(value)}`;
+  else if (!rowOf(key).secret) quoted = `${left}=${show(value)}`;
   else {
     const [, scheme, host] = /^(["']?amqps?:\/\/)[^@]*@([^@]*)$/.exec(value) ?? [];
-    quoted = `${name}=${scheme === undefined ? MASK : `${scheme}${MASK}@${show(host ?? "")}`}`;
+    quoted = `${left}=${scheme === undefined ? MASK : `${scheme}${MASK}@${show(host ?? "")}`}`;
   }
   const visible = quoted.replace(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
     (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`,
   );
   return visible.length > MAX_LENGTH ? `${visible.slice(0, MAX_LENGTH)}…` : visible;
+}
+
+/** Whether a key that is none of the worker's may be another tool's, or a mistyped one, of a secret. */
+function mayHoldSecret(key: string): boolean {
+  if (isKey(key)) return false;
+  const nearest = suggestKey(key);
+  return nearest === undefined || rowOf(nearest).secret === true;
+}
+
+/** Adds to every fault its line, as far as it may be shown. `given` are the values of file and environment. */
+export function quoteAll(
+  faults: readonly Fault[],
+  file: string,
+  { lines, entries }: EnvText,
+  given: readonly { key: Key; text: string; source: string }[],
+): Fault[] {
+  const broken = KEYS.filter((key) => rowOf(key).secret && faults.some((fault) => fault.key === key));
+  const twice = faults.some(({ code }) => code === "duplicate_key");
+  const secrets = [
+    ...given.filter(({ key }) => rowOf(key).secret).map(({ text }) => secretPart(text)),
+    ...entries.filter(({ key }) => mayHoldSecret(key)).map(({ value }) => value),
+  ];
+  return faults.map((fault) => {
+    const text = fault.file === "environment"
+      ? given.find(({ key, source }) => key === fault.key && source === "environment")?.text
+      : undefined;
+    if (text !== undefined) return { ...fault, quoted: quoteLine(`${fault.key}=${text}`, true, secrets) };
+    if (fault.file !== file || fault.line === undefined) return fault;
+    const own = entries.find(({ line }) => line === fault.line)?.key;
+    const whole = !twice && broken.every((key) => key === own);
+    return { ...fault, quoted: quoteLine(lines[fault.line - 1] ?? "", whole, secrets) };
+  });
 }

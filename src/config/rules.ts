@@ -65,7 +65,8 @@ export function list<const T extends string>(...words: T[]): Rule<ReadonlySet<T>
 
 /** The name of a queue or exchange: no blanks, no empty part between dots, at most `maxBytes` in UTF-8. */
 export function entityName({ maxBytes = 255, builtIn = false } = {}): Rule<string> {
-  const expects = `letters, digits and ._:/@+- without an empty part between dots, at most ${maxBytes} bytes`;
+  const expects =
+    `a name of letters, digits and ._:/@+- without an empty part between dots, at most ${maxBytes} bytes`;
   return {
     expects,
     parse(text) {

@@ -60,7 +60,7 @@ const workerName = text(
 const amqpUrl = url(
   ["amqp:", "amqps:"],
   {
-    user: /^(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+(?::(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)?$/,
+    user: /^(?:[\w.~!$&()*+,;=-]|%[0-9A-Fa-f]{2})+(?::(?:[\w.~!$&()*+,;=-]|%[0-9A-Fa-f]{2})*)?$/,
     path: /^\/(?:[\w.~:@-]|%[0-9A-Fa-f]{2})*$/,
     query: /^\?[a-zA-Z]+=[\w.%-]+(?:&[a-zA-Z]+=[\w.%-]+)*$/,
   },
@@ -168,7 +168,7 @@ export const TABLE = {
     section: "Backend",
   }),
   BACKEND_API_KEY: required(
-    text(/^[\x21-\x7e]{0,4096}$/, "printable ASCII without blanks, or empty"),
+    text(/^[!#-&(-\[\]-_a-~]{0,4096}$/, "printable ASCII without blanks, quotes and backslashes, or empty"),
     "",
     "Key of the backend's API; may be empty",
     { secret: true, mayBeEmpty: true },

@@ -21,10 +21,11 @@ function distance(one: string, other: string): number {
   return cost(one.length, other.length);
 }
 
-/** The known key nearest to a name in any case, unless more than half of the name differs. */
-export function suggestKey(text: string): Key | undefined {
+/** The known key nearest to a name in any case, unless more than `farthest` characters differ: by default half of them. */
+export function suggestKey(text: string, farthest = text.trim().length / 2): Key | undefined {
   const name = text.trim().toUpperCase();
-  const nearest =
-    KEYS.map((key) => ({ key, far: distance(name, key) })).sort((one, other) => one.far - other.far)[0];
-  return nearest && nearest.far <= name.length / 2 ? nearest.key : undefined;
+  return KEYS.filter((key) => Math.abs(key.length - name.length) <= farthest)
+    .map((key) => ({ key, far: distance(name, key) }))
+    .filter(({ far }) => far <= farthest)
+    .sort((one, other) => one.far - other.far)[0]?.key;
 }

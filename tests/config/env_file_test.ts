@@ -123,3 +123,30 @@ Deno.test("loadConfig() lets the keys of a declared prefix pass, but no prefix o
     ],
   );
 });
+
+Deno.test("loadConfig() refuses a comment that a line was lost in, not one that speaks of a setting", async () => {
+  for (
+    const comment of [
+      "# LogsLOG_LEVEL=debug",
+      "#RVAL=30000",
+      "# LOG_LEVEL=debugSEND_WAIT=5000",
+      "# 5000ND_WAIT=1",
+    ]
+  ) {
+    assert.deepEqual((await faultsOf(`${comment}\n${VALID}`)).map(({ code, line }) => [code, line]), [[
+      "swallowed_assignment",
+      1,
+    ]]);
+  }
+  for (
+    const comment of [
+      "# LOG_LEVEL=debug",
+      "#LOG_LEVEL=debug",
+      "# set LOG_LEVEL=debug",
+      "# (LOG_LEVEL=debug)",
+      "# DATABASE_URL=x",
+    ]
+  ) {
+    await load(`${comment}\n${VALID}`);
+  }
+});

@@ -73,6 +73,22 @@ Deno.test("loadConfig() checks the environment by the same rules and says so, wi
   assert.match(error.message, /^environment: LOG_LEVEL: Value must be one of fatal, error, warn/m);
 });
 
+Deno.test("loadConfig() refuses control characters and other assignments in the environment too", async () => {
+  const environment = {
+    WORKER_NAME: "a\nb",
+    SESSION_DIR: "./x\x1b",
+    LOG_LEVEL: "infoLOG_PRETTY=true",
+    BACKEND_API_KEY: "x\n",
+  };
+  const faults = await faultsOf(VALID, { environment });
+  assert.deepEqual(faults.map(({ key, code, file }) => [key, code, file]), [
+    ["WORKER_NAME", "invalid_value", "environment"],
+    ["BACKEND_API_KEY", "invalid_value", "environment"],
+    ["SESSION_DIR", "invalid_value", "environment"],
+    ["LOG_LEVEL", "holds_assignment", "environment"],
+  ]);
+});
+
 Deno.test("loadConfig() refuses a bad value of the file also where the environment overrides it", async () => {
   const faults = await faultsOf(withValue("LOG_LEVEL", "loud"), { environment: { LOG_LEVEL: "info" } });
   assert.deepEqual(inShort(faults), ["17:11 invalid_value"]);
