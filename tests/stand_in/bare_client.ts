@@ -91,8 +91,7 @@ export class BareClient implements AsyncDisposable {
       for (const message of messages) {
         this.messages.push({ message, type });
         // An update that comes while the message's own upsert is still buffered is merged into that.
-        const { key, status } = message;
-        if (key.fromMe && status) this.statuses.push({ key, update: { status } });
+        if (message.key.fromMe) this.statuses.push({ key: message.key, update: message });
       }
     });
     ev.on("messages.update", (list) => list.forEach((update) => this.statuses.push(update)));

@@ -23,7 +23,8 @@ GET  /control/contacts/NUMBER/receipts     what became of the messages sent
 POST /control/close                        {"code":440,"number"?}; 401 403 405 408 411 419 428 440 500 503 515
 POST /control/drop                         {"number"?}; cuts links without a word
 POST /control/faults                       any of {"ackDelayMs","dropAcks","silence","untrustedCertificate","refCount",
-                                           "refLifetimeMs","upgradeStatus","loginRefusal","sendRefusal"}; null: off
+                                           "refLifetimeMs","upgradeStatus","upgradeHangsUp","loginRefusal","sendRefusal"};
+                                           null: off
 POST /control/faults/clear
 
 curl -X POST --data-binary @qr.txt http://127.0.0.1:PORT/control/phones/221771234567/scan
@@ -50,6 +51,7 @@ const faults = z.strictObject({
   refCount: z.int().positive(),
   refLifetimeMs: orOff(z.int().positive()),
   upgradeStatus: orOff(z.int()),
+  upgradeHangsUp: z.boolean(),
   loginRefusal: orOff(z.int()),
   sendRefusal: orOff(z.int()),
 }).partial();

@@ -49,6 +49,11 @@ export class Faults {
   refLifetimeMs: number | undefined;
   /** The HTTP status every websocket upgrade is refused with. */
   upgradeStatus: number | undefined;
+  /**
+   * Whether a refused upgrade also ends its TCP connection. Baileys, which does not look at the answer, reports an upgrade
+   * refused on an open connection after its connect timeout (408), and one whose connection ended never at all.
+   */
+  upgradeHangsUp = false;
   /** The reason of the `<failure>` every login and registration is answered with. */
   loginRefusal: number | undefined;
   /** The error every client message is refused with. */
@@ -71,19 +76,20 @@ export class Faults {
     for (const link of this.#of(number)) link.drop();
   }
 
-  /** Refuses the websocket upgrade from now on; `undefined` lets it through again. */
-  refuseUpgrade(status: number | undefined = 503): void {
-    this.upgradeStatus = status;
+  /** Refuses the websocket upgrade from now on; null lets it through again. For `hangUp` see `upgradeHangsUp`. */
+  refuseUpgrade(status: number | null = 503, { hangUp = false }: { hangUp?: boolean } = {}): void {
+    this.upgradeStatus = status ?? undefined;
+    this.upgradeHangsUp = hangUp;
   }
 
-  /** Answers logins with `<failure reason>` from now on; `undefined` lets them through again. */
-  refuseLogins(reason: number | undefined = 401): void {
-    this.loginRefusal = reason;
+  /** Answers logins with `<failure reason>` from now on; null lets them through again. */
+  refuseLogins(reason: number | null = 401): void {
+    this.loginRefusal = reason ?? undefined;
   }
 
-  /** Refuses messages from now on; 463 is "account restricted from reaching new contacts". */
-  refuseSends(error: number | undefined = 463): void {
-    this.sendRefusal = error;
+  /** Refuses messages from now on, null takes them again; 463 is "account restricted from reaching new contacts". */
+  refuseSends(error: number | null = 463): void {
+    this.sendRefusal = error ?? undefined;
   }
 
   /** Everything off again. */

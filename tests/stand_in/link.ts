@@ -48,10 +48,14 @@ export class Link {
     });
   }
 
+  /** Whether stanzas can go both ways: the handshake is done, nobody has started to close. */
+  get isOpen(): boolean {
+    return this.#state === "open" && this.#socket.readyState === this.#socket.OPEN;
+  }
+
   /** Sends a stanza. False when the link is no longer open, or playing dead. */
   send(node: BinaryNode): boolean {
-    if (this.#state !== "open" || this.#socket.readyState !== this.#socket.OPEN) return false;
-    if (this.#owner.isSilent()) return false;
+    if (!this.isOpen || this.#owner.isSilent()) return false;
     this.#write(this.#noise!.seal(encodeBinaryNode(node)));
     return true;
   }

@@ -54,6 +54,7 @@ export class StandIn implements LinkOwner, AsyncDisposable {
   readonly #codeRequests = new Feed<Pairing>();
   readonly #closing = new AbortController();
   readonly #links = new Set<Link>();
+  readonly #sockets = new Set<Duplex>();
   readonly #server = createServer((request, response) => {
     const { onRequest = () => void response.writeHead(404).end() } = this.#options;
     this.#background("HTTP request", async () => await onRequest(this, request, response));
@@ -79,6 +80,10 @@ export class StandIn implements LinkOwner, AsyncDisposable {
       now,
       background: (what, work) => this.#background(what, work),
     };
+    this.#server.on("connection", (socket) => {
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
+    });
     this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
   }
 
@@ -102,7 +107,7 @@ export class StandIn implements LinkOwner, AsyncDisposable {
 
   /** The connections open at the moment. */
   get clients(): Client[] {
-    return [...this.#links].map(({ companion }) => ({
+    return [...this.#links].filter(({ isOpen }) => isOpen).map(({ companion }) => ({
       number: companion?.owner.number,
       deviceId: companion?.deviceId,
     }));
@@ -136,7 +141,7 @@ export class StandIn implements LinkOwner, AsyncDisposable {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#webSockets.close();
     this.#server.close(() => resolve());
-    this.#server.closeAllConnections();
+    for (const socket of this.#sockets) socket.destroy();
     await promise;
   }
 
@@ -207,7 +212,11 @@ export class StandIn implements LinkOwner, AsyncDisposable {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const refusal = this.faults.upgradeStatus ?? this.#reasonToRefuse(request);
     if (refusal !== undefined) {
-      socket.end(`HTTP/1.1 ${refusal} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      socket.on("end", () => socket.destroy());
+      const { upgradeHangsUp } = this.faults;
+      const connection = upgradeHangsUp ? "close" : "keep-alive";
+      socket.write(`HTTP/1.1 ${refusal} Refused\r\nConnection: ${connection}\r\nContent-Length: 0\r\n\r\n`);
+      if (upgradeHangsUp) socket.end();
       return;
     }
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
