@@ -102,7 +102,7 @@ export class Announcer {
     options: EventOptions = {},
   ): Statement[] {
     const { queues, workerId, now } = this.#options;
-    const subject = "numberId" in number ? { numberId: number.numberId } : identify(number);
+    const subject = "phoneNumber" in number ? identify(number) : number;
     return this.#add(
       queues.numberHealth,
       { action: "number_health", ...subject, ...health, workerId, timestamp: now() },

@@ -110,6 +110,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const wiring = wiringOf(settings, names);
   const topology: TopologyOptions = {
     names,
+    workerId,
     backendQueues: [...new Set([...Object.values(queues), names.messageSend, ...wiring.backendQueues])],
     bindings: wiring.bindings,
     exchangeType: settings.RABBITMQ_EXCHANGE_TYPE,

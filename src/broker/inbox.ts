@@ -23,10 +23,7 @@ export interface InboxOptions {
 export function inboxRole({ names, workerId, handler, deadLetters, log, signal }: InboxOptions) {
   return async (link: Link): Promise<void> => {
     const inbox = names.inbox(workerId);
-    await declareOwnQueue(link, inbox);
-    await onThrowAwayChannel(link, async (channel) => {
-      for (const key of workerRoutingKeys(workerId)) await channel.bindQueue(inbox, names.router, key);
-    });
+    await declareInbox(link, names, workerId);
     try {
       await consume(link, { queue: inbox, exclusive: true, handler, deadLetters, log, signal });
     } catch (error) {
@@ -37,6 +34,15 @@ export function inboxRole({ names, workerId, handler, deadLetters, log, signal }
       );
     }
   };
+}
+
+/** Makes sure that what is routed to a worker has a queue to wait in. */
+export async function declareInbox(link: Link, names: BrokerNames, workerId: string): Promise<void> {
+  const inbox = names.inbox(workerId);
+  await declareOwnQueue(link, inbox);
+  await onThrowAwayChannel(link, async (channel) => {
+    for (const key of workerRoutingKeys(workerId)) await channel.bindQueue(inbox, names.router, key);
+  });
 }
 
 /** The backend writes `worker-1`, `"1"` or `1` and means one worker. */

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Link } from "./connection.ts";
 import type { BrokerNames } from "./names.ts";
+import { declareInbox } from "./inbox.ts";
 import { declareOwnQueue, ensureBackendQueue, exchangeExists, onThrowAwayChannel } from "./topology.ts";
 
 /**
@@ -16,6 +17,8 @@ const RETRY_PAUSE_MS = 2_000;
 /** Options of {@link declareTopology}. */
 export interface TopologyOptions {
   readonly names: BrokerNames;
+  /** Whose inbox is made ready, so that what is routed to it waits there. */
+  readonly workerId: string;
   /** Every queue of the backend's that is read or written. */
   readonly backendQueues: readonly string[];
   /** What the backend's exchange is to bring: queue and routing key. Only what the worker reads. */
@@ -27,7 +30,7 @@ export interface TopologyOptions {
 
 /** Makes sure that everything the workers share exists. Idempotent: every worker does it on every connection. */
 export async function declareTopology(link: Link, options: TopologyOptions): Promise<void> {
-  const { names, backendQueues, log } = options;
+  const { names, workerId, backendQueues, log } = options;
   for (const queue of backendQueues) await ensureBackendQueue(link, queue);
   const own: [string, Record<string, unknown>?][] = [
     [names.routerLock],
@@ -51,6 +54,9 @@ export async function declareTopology(link: Link, options: TopologyOptions): Pro
     link,
     (channel) => channel.assertExchange(names.router, "direct", { durable: true }),
   );
+  await declareInbox(link, names, workerId);
+  // A worker that says it is ready misses nothing that is published from then on.
+  await bindIfThere(link, options);
 }
 
 /**

@@ -37,6 +37,11 @@ export function isProgress(from: SendStatus, to: SendStatus): boolean {
   return ORDER.indexOf(to) > ORDER.indexOf(from);
 }
 
+/** The statuses after `from` up to `to`, in order; `FAILED` is no step on the way to another. */
+export function stepsBetween(from: SendStatus, to: SendStatus): SendStatus[] {
+  return ORDER.slice(ORDER.indexOf(from) + 1, ORDER.indexOf(to) + 1).filter((status) => status !== "FAILED");
+}
+
 /** Every send of the last days: what makes a repeated command have one effect. */
 export class Ledger {
   readonly #database: Database;

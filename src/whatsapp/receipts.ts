@@ -2,7 +2,7 @@ import { proto, type WAMessageUpdate } from "@whiskeysockets/baileys";
 import type { Announcer } from "../announcer.ts";
 import { parseJson } from "../contract/json.ts";
 import type { Statement } from "../store/database.ts";
-import { isProgress, type SendRecord, type SendStatus } from "../store/ledger.ts";
+import { isProgress, type SendRecord, type SendStatus, stepsBetween } from "../store/ledger.ts";
 import type { Store } from "../store/store.ts";
 
 /** Why a send failed, for the backend. */
@@ -25,23 +25,22 @@ export class Receipts {
     this.#newId = newId;
   }
 
-  /** A status has been reached. `SENT` is told first when WhatsApp's own word for it was never heard. */
+  /**
+   * A status has been reached. Those before it are told first when nothing was heard of them: what was read has been
+   * delivered, and Baileys tells only the last of two receipts that come together.
+   */
   async reached(numberId: string, whatsappId: string, status: SendStatus): Promise<void> {
     let record = await this.#store.ledger.findByWhatsappId(numberId, whatsappId);
-    if (record === undefined || !isProgress(record.status, status)) return;
+    if (record === undefined) return;
     const statements: Statement[] = [];
-    for (
-      const step of isProgress(record.status, "SENT") && status !== "SENT"
-        ? ["SENT", status] as const
-        : [status]
-    ) {
+    for (const step of stepsBetween(record.status, status)) {
       const change = this.#answer({ ...record, status: step, final: true }, {
         whatsappMessageId: whatsappId,
       });
       record = change.record;
       statements.push(...change.statements);
     }
-    await this.#announcer.commit(statements);
+    if (statements.length > 0) await this.#announcer.commit(statements);
   }
 
   /** A send has failed; a record that has reached more than that stays as it is. */

@@ -16,6 +16,7 @@ import type {
   WASocket,
 } from "@whiskeysockets/baileys";
 import { pino } from "pino";
+import { clearBaileysTimers } from "../baileys_timers.ts";
 import { textIn } from "./chat_message.ts";
 import { Feed } from "./feed.ts";
 
@@ -141,6 +142,7 @@ export class BareClient implements AsyncDisposable {
   /** Ends the socket, as a program that stops does. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.sock.end(undefined);
+    clearBaileysTimers();
     for (const feed of [this.updates, this.messages, this.statuses, this.acks]) feed.close();
   }
 }
