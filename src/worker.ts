@@ -1,31 +1,23 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { Announcer } from "./announcer.ts";
-import { Connection, type Link } from "./broker/connection.ts";
-import type { Delivery, Outcome } from "./broker/consumer.ts";
+import { Answers } from "./answers.ts";
+import { Connection } from "./broker/connection.ts";
+import type { Outcome } from "./broker/consumer.ts";
 import { DeadLetters } from "./broker/dead_letter.ts";
 import { inboxRole } from "./broker/inbox.ts";
 import { Leases } from "./broker/lease.ts";
 import { brokerNames, routingKey } from "./broker/names.ts";
 import { OutboxPublisher } from "./broker/outbox_publisher.ts";
 import { forwardedProperties } from "./broker/publishing.ts";
-import { EXPIRES_AT, Reader, readSend } from "./broker/reader.ts";
+import { Reader } from "./broker/reader.ts";
 import { SharedChannel } from "./broker/shared_channel.ts";
 import { bindToExchange, declareTopology, type TopologyOptions } from "./broker/shared_topology.ts";
 import { wiringOf } from "./broker/wiring.ts";
 import type { Settings } from "./config/load.ts";
-import { workerIdMatches } from "./contract/addresses.ts";
-import {
-  type HealthCommand,
-  readHealthCommand,
-  readSessionCommand,
-  type SessionCommand,
-} from "./contract/commands.ts";
-import { idText } from "./contract/ids.ts";
-import { decodeBody } from "./contract/json.ts";
-import type { Refusal } from "./contract/parsed.ts";
-import { every } from "./health/reports.ts";
+import { every, Reporter } from "./health/reporter.ts";
 import { workerStatus } from "./health/worker_status.ts";
+import { Intake } from "./intake.ts";
 import { Database } from "./store/database.ts";
 import { makeStore } from "./store/store.ts";
 import { hardenBaileys } from "./whatsapp/hardening.ts";
@@ -34,7 +26,6 @@ import { Sender } from "./whatsapp/outbound/sender.ts";
 import { Receipts } from "./whatsapp/receipts.ts";
 import { Sessions } from "./whatsapp/sessions.ts";
 import { BUNDLED_WEB_VERSION } from "./whatsapp/socket.ts";
-import { healthOf } from "./whatsapp/states.ts";
 
 /** How long a broker that is not there yet is waited for at start. */
 const BROKER_PATIENCE_MS = 15_000;
@@ -57,7 +48,7 @@ export interface WorkerOptions {
   readonly random?: () => number;
   /** How long each QR lives. @default WhatsApp's own times: 60 s, then 20 s each */
   readonly qrLifetimeMs?: number;
-  /** @default 15 s */
+  /** How long a broker that is not there yet is waited for. @default 15 s */
   readonly brokerPatienceMs?: number;
 }
 
@@ -69,7 +60,7 @@ export interface Worker {
 
 /**
  * Builds a worker and starts it. A message has one way through: the **reader** takes it off the shared queue and
- * routes it to this worker's **inbox** (commands) or to its **number's queue** (sends); there it is acted on, its
+ * routes it to this worker's inbox (commands) or to its number's queue (sends); the **intake** acts on it there, its
  * effect and the event that reports it are committed to the **store** together, it is acknowledged, and the event
  * leaves through the **outbox**.
  *
@@ -77,21 +68,32 @@ export interface Worker {
  * @throws {BrokerUnavailable} when there is no broker
  */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
-  const { settings, log, now = Date.now, random = Math.random } = options;
+  hardenBaileys(options.settings.WHATSAPP_ROOT_KEY);
+  const database = await Database.open(options.settings.SESSION_DIR);
+  const parts = build(options, database);
+  try {
+    await parts.connection.open(options.brokerPatienceMs ?? BROKER_PATIENCE_MS);
+  } catch (error) {
+    await parts.connection.close();
+    database.close();
+    throw error;
+  }
+  return await run(parts, options);
+}
+
+type Parts = ReturnType<typeof build>;
+
+/** Everything a worker consists of, wired and at rest. */
+function build(options: WorkerOptions, database: Database) {
+  const { settings, log, now = Date.now, random = Math.random, unhandledFaults = () => 0 } = options;
+  const { WORKER_ID: workerId, SEND_WAIT: sendWaitMs } = settings;
   const newId = () => crypto.randomUUID();
-  const workerId = settings.WORKER_ID;
-  hardenBaileys(settings.WHATSAPP_ROOT_KEY);
-  const database = await Database.open(settings.SESSION_DIR);
-  const store = makeStore(database, now);
+  const intakeEnded = new AbortController();
 
   // Out: events become durable in the outbox, and leave it when the broker has confirmed them.
-  const publisher = new OutboxPublisher({
-    outbox: store.outbox,
-    contentType: settings.EVENT_CONTENT_TYPE,
-    workerId,
-    now,
-    log,
-  });
+  const store = makeStore(database, now);
+  const contentType = settings.EVENT_CONTENT_TYPE;
+  const publisher = new OutboxPublisher({ outbox: store.outbox, contentType, workerId, now, log });
   const queues = {
     sessionEvent: settings.QUEUE_SESSION_EVENT,
     messageReceive: settings.QUEUE_MESSAGE_RECEIVE,
@@ -99,7 +101,6 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     numberHealth: settings.QUEUE_NUMBER_HEALTH,
   };
   const announcer = new Announcer({ store, queues, workerId, now, newId, onNews: () => publisher.wake() });
-  const receipts = new Receipts(store, announcer, newId);
 
   // The bridge: one connection, and what runs over it.
   const names = brokerNames(settings.RABBITMQ_PREFIX, {
@@ -121,15 +122,16 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     name: `whatsapp-worker ${workerId}`,
     log,
     random,
-    prepare: (link: Link) => declareTopology(link, topology),
+    prepare: (link) => declareTopology(link, topology),
   });
   const shared = new SharedChannel();
   const deadLetters = new DeadLetters({ channel: shared, queue: names.deadLetter, workerId, now });
-  const leases = new Leases({
+  const leases: Leases = new Leases({
     connection,
     names,
     workerId,
-    handler: (delivery) => takeSend(delivery),
+    // The intake is made of the sessions, which need the leases; no send arrives before it is there.
+    handler: (delivery): Promise<Outcome> => intake.takeSend(delivery),
     deadLetters,
     onLost: (numberId) => {
       sessions.lost(numberId).catch((err) =>
@@ -140,12 +142,12 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   });
 
   // WhatsApp.
-  const inbound = new Inbound({ store, announcer, include: settings.RECEIVE_INCLUDE, now });
-  const sessions = new Sessions({
+  const receipts = new Receipts(store, announcer, newId);
+  const sessions: Sessions = new Sessions({
     store,
     announcer,
     receipts,
-    inbound,
+    inbound: new Inbound({ store, announcer, include: settings.RECEIVE_INCLUDE, now }),
     leases,
     webUrl: settings.WHATSAPP_WEB_URL,
     maxQrAttempts: settings.MAX_RETRY_ATTEMPTS,
@@ -165,126 +167,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     log,
   });
 
-  // In: the reader routes, the inbox and the number queues act.
-  const intake = new AbortController();
-  const stopped = new AbortController();
-
-  const takeSend = async (delivery: Delivery): Promise<Outcome> => {
-    const command = readSend(delivery);
-    if (!command.ok) return await refuse(command, delivery, "send");
-    const header = Number(delivery.message.properties.headers?.[EXPIRES_AT]);
-    const expiresAtMs = Number.isFinite(header) ? header : now() + settings.SEND_WAIT;
-    const outcome = await sender.send(
-      { command: command.value, commandId: delivery.commandId, expiresAtMs },
-      intake.signal,
-    );
-    return outcome === "done" ? "ack" : "requeue";
-  };
-
-  const takeCommand = async (delivery: Delivery): Promise<Outcome> => {
-    const body = decodeBody(delivery.message.content);
-    if (body.ok && body.value.action === "health_check") {
-      const request = readHealthCommand(body.value);
-      if (!request.ok) return await refuse(request, delivery, "command");
-      await answerHealth(request.value, delivery);
-      return "ack";
-    }
-    const command = body.ok ? readSessionCommand(body.value) : body;
-    if (!command.ok) return await refuse(command, delivery, "command");
-    return await carryOut(command.value, delivery);
-  };
-
-  const carryOut = async (command: SessionCommand, delivery: Delivery): Promise<Outcome> => {
-    const { commandId } = delivery;
-    if (command.numberId === undefined) {
-      await announceWorkerStatus(commandId);
-      return "ack";
-    }
-    const meant = command.workerId === undefined || workerIdMatches(command.workerId, workerId);
-    if (!meant) {
-      await answerHeldElsewhere(command, workerId, delivery);
-    } else if (await sessions.handle({ command, commandId }) === "held_elsewhere") {
-      // Whoever holds the number knows its own name, and answers for it.
-      const holder = routingKey.number(idText(command.numberId));
-      const { content } = delivery.message;
-      const outcome = await shared.publish(
-        names.router,
-        holder,
-        content,
-        forwardedProperties(delivery.message),
-      );
-      if (outcome === "unroutable") await answerHeldElsewhere(command, undefined, delivery);
-    }
-    return "ack";
-  };
-
-  const answerHeldElsewhere = async (
-    command: SessionCommand,
-    heldBy: string | undefined,
-    delivery: Delivery,
-  ) => {
-    await announcer.commit(announcer.event({
-      action: "error",
-      ...(command.numberId === undefined ? {} : { numberId: command.numberId }),
-      ...(command.backendSessionId === undefined ? {} : { backendSessionId: command.backendSessionId }),
-      code: "held_elsewhere",
-      error: `Cannot ${command.action} number ${command.numberId} as worker '${
-        heldBy ?? "unknown"
-      }' holds it`,
-      ...(heldBy === undefined ? {} : { heldBy }),
-    }, { correlationId: delivery.commandId }));
-  };
-
-  const answerHealth = async ({ numberId }: HealthCommand, { commandId }: Delivery): Promise<void> => {
-    const session = sessions.get(idText(numberId));
-    const options = { correlationId: commandId };
-    await announcer.commit(
-      session === undefined
-        ? announcer.health({ numberId }, { status: "NOT_FOUND" }, options)
-        : announcer.health(session.record, healthOf(session.state), options),
-    );
-  };
-
-  const refuse = async (refusal: Refusal, delivery: Delivery, kind: "command" | "send"): Promise<Outcome> => {
-    await answers.refused(refusal, delivery, kind);
-    return { dead: refusal.code };
-  };
-
-  const answers = {
-    refused: async (
-      { code, error, field, about }: Refusal,
-      { commandId }: Delivery,
-      kind: "command" | "send",
-    ) => {
-      const { numberId, messageId, backendSessionId } = about;
-      const fault = { code, error, ...(field === undefined ? {} : { field }) };
-      const ids = {
-        ...(numberId === undefined ? {} : { numberId }),
-        ...(messageId === undefined ? {} : { messageId }),
-      };
-      const options = { correlationId: commandId };
-      if (kind === "send" && messageId !== undefined) {
-        const body = announcer.statusBody({ ...ids, status: "FAILED", ...fault, retryable: false });
-        await announcer.commit(announcer.status(body, options));
-      } else {
-        const echo = backendSessionId === undefined ? {} : { backendSessionId };
-        await announcer.commit(announcer.event({ action: "error", ...ids, ...echo, ...fault }, options));
-      }
-    },
-    workerUnknown: async (command: SessionCommand | HealthCommand, { commandId }: Delivery) => {
-      await announcer.commit(announcer.event({
-        action: "error",
-        ...(command.numberId === undefined ? {} : { numberId: command.numberId }),
-        code: "worker_unknown",
-        error: `No worker called '${command.workerId}' has taken its commands for ten minutes`,
-      }, { correlationId: commandId }));
-    },
-    noSession: (command: Parameters<Sender["fail"]>[0], { commandId }: Delivery) =>
-      sender.fail(command, commandId, "no_session"),
-    expired: (command: Parameters<Sender["fail"]>[0], { commandId }: Delivery) =>
-      sender.fail(command, commandId, "expired"),
-  };
-
+  // In: the reader routes, the intake acts.
+  const answers = new Answers(announcer, sender);
   const reader = new Reader({
     connection,
     names,
@@ -293,92 +177,112 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     deadLetters,
     answers,
     workerId,
-    sendWaitMs: settings.SEND_WAIT,
+    sendWaitMs,
     now,
     log,
-    signal: intake.signal,
+    signal: intakeEnded.signal,
   });
-
-  // Reports.
-  const announceWorkerStatus = async (correlationId?: string): Promise<void> => {
-    const data = await workerStatus({
+  const reporter = new Reporter({
+    announcer,
+    sessions: () => sessions.all(),
+    workerStatus: workerStatus({
       workerId,
       name: settings.WORKER_NAME,
       version: options.version,
       whatsappVersion: BUNDLED_WEB_VERSION,
       rootKeyHex: settings.WHATSAPP_ROOT_KEY,
-      startedAtMs,
+      wiring: wiring.name,
+      startedAtMs: now(),
       sessions: () => sessions.all(),
       outbox: store.outbox,
       brokerState: () => connection.state,
       isReader: () => reader.reading,
-      wiring: wiring.name,
-      unhandledFaults: options.unhandledFaults ?? (() => 0),
+      unhandledFaults,
       now,
-    });
-    const expiresAtMs = now() + 2 * settings.STATUS_INTERVAL;
-    const periodic = correlationId === undefined
-      ? { collapseKey: "worker_status", expiresAtMs }
-      : { correlationId };
-    await announcer.commit(announcer.event({ action: "worker_status", data }, periodic));
-  };
-  const announceHealth = async (): Promise<void> => {
-    const expiresAtMs = now() + 2 * settings.HEALTH_CHECK_INTERVAL;
-    await announcer.commit(
-      sessions.all().flatMap(({ record, state }) =>
-        announcer.health(record, healthOf(state), { collapseKey: `health ${record.numberId}`, expiresAtMs })
+    }),
+    statusIntervalMs: settings.STATUS_INTERVAL,
+    healthIntervalMs: settings.HEALTH_CHECK_INTERVAL,
+    now,
+    log,
+  });
+  const intake: Intake = new Intake({
+    workerId,
+    sessions,
+    sender,
+    answers,
+    reportWorker: (commandId) => reporter.reportWorker(commandId),
+    forwardToHolder: (numberId, { message }) =>
+      shared.publish(
+        names.router,
+        routingKey.number(numberId),
+        message.content,
+        forwardedProperties(message),
       ),
-    );
-  };
-  const reported = (report: () => Promise<void>) => () =>
-    report().catch((err) => log.error({ err }, "a report could not be written down"));
+    sendWaitMs,
+    now,
+    signal: intakeEnded.signal,
+  });
 
-  const startedAtMs = now();
-  try {
-    await connection.open(options.brokerPatienceMs ?? BROKER_PATIENCE_MS);
-  } catch (error) {
-    await connection.close();
-    store.close();
-    throw error;
-  }
-  const intakeRoles = [
-    connection.keep(
-      "inbox",
-      inboxRole({ names, workerId, handler: takeCommand, deadLetters, log, signal: intake.signal }),
-      intake.signal,
-    ),
-    connection.keep("reader", reader.role, intake.signal),
-    connection.keep("exchange", bindToExchange(topology, intake.signal), intake.signal),
+  const inbox = inboxRole({
+    names,
+    workerId,
+    handler: intake.takeCommand,
+    deadLetters,
+    log,
+    signal: intakeEnded.signal,
+  });
+  const prune = async () => {
+    await store.ledger.prune(now() - MEMORY_MS);
+    await store.received.prune(now() - MEMORY_MS);
+  };
+  return {
+    store,
+    connection,
+    topology,
+    wiring,
+    publisher,
+    shared,
+    leases,
+    sessions,
+    reader,
+    reporter,
+    inbox,
+    prune,
+    intakeEnded,
+  };
+}
+
+/** Starts the parts of a worker whose broker is there, in order, and stops them in reverse. */
+async function run(parts: Parts, { version, log }: WorkerOptions): Promise<Worker> {
+  const { store, connection, topology, publisher, shared, leases, sessions, reader, reporter, intakeEnded } =
+    parts;
+  const ended = new AbortController();
+  const out = [
+    connection.keep("outbox", publisher.role, ended.signal),
+    connection.keep("shared channel", shared.role, ended.signal),
+    reporter.run(ended.signal),
+    every(PRUNE_INTERVAL_MS, parts.prune, ended.signal),
   ];
-  const roles = [
-    connection.keep("outbox", publisher.role, stopped.signal),
-    connection.keep("shared channel", shared.role, stopped.signal),
-    every(settings.STATUS_INTERVAL, reported(() => announceWorkerStatus()), stopped.signal),
-    every(settings.HEALTH_CHECK_INTERVAL, reported(announceHealth), stopped.signal),
-    every(
-      PRUNE_INTERVAL_MS,
-      reported(async () => {
-        await store.ledger.prune(now() - MEMORY_MS);
-        await store.received.prune(now() - MEMORY_MS);
-      }),
-      stopped.signal,
-    ),
+  const intake = [
+    connection.keep("inbox", parts.inbox, intakeEnded.signal),
+    connection.keep("reader", reader.role, intakeEnded.signal),
+    connection.keep("exchange", bindToExchange(topology, intakeEnded.signal), intakeEnded.signal),
   ];
   await sessions.restore();
-  await announceWorkerStatus();
-  log.info({ version: options.version, wiring: wiring.name }, "the worker is ready");
+  const { name: wiring, commandQueues: commandsFrom } = parts.wiring;
+  log.info({ version, wiring, commandsFrom }, "the worker is ready");
 
   return {
     stop: async () => {
       log.info("stopping: taking nothing new, finishing what is in hand");
       const patience = AbortSignal.timeout(STOP_PATIENCE_MS);
-      intake.abort();
-      await within(patience, Promise.all([...intakeRoles, leases.releaseAll()]));
+      intakeEnded.abort();
+      await within(patience, Promise.all([...intake, leases.releaseAll()]));
       await within(patience, sessions.shutDown());
       await publisher.drained(patience);
-      stopped.abort();
+      ended.abort();
       await connection.close();
-      await Promise.all(roles);
+      await Promise.all(out);
       store.close();
       log.info("stopped");
     },

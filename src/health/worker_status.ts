@@ -21,27 +21,32 @@ export interface WorkerStatusSources {
   readonly now: () => number;
 }
 
-/** The `data` of a `worker_status`: `uptime` in seconds, `memory` in bytes. */
-export async function workerStatus(sources: WorkerStatusSources): Promise<Record<string, unknown>> {
-  const sessions = sources.sessions();
-  const connected = sessions.filter((session) => session.state === "connected").length;
-  const { depth, oldestAtMs } = await sources.outbox.depth();
-  const { rss, heapUsed, heapTotal, external } = Deno.memoryUsage();
-  return {
-    workerId: sources.workerId,
-    name: sources.name,
-    version: sources.version,
-    totalSessions: sessions.length,
-    connectedSessions: connected,
-    disconnectedSessions: sessions.length - connected,
-    uptime: Math.floor((sources.now() - sources.startedAtMs) / 1000),
-    memory: { rss, heapUsed, heapTotal, external },
-    outbox: { depth, oldestAgeMs: oldestAtMs === undefined ? null : Math.max(0, sources.now() - oldestAtMs) },
-    broker: { state: sources.brokerState(), reader: sources.isReader(), wiring: sources.wiring },
-    whatsapp: {
-      version: sources.whatsappVersion,
-      ...(sources.rootKeyHex === undefined ? {} : { rootKey: sources.rootKeyHex }),
-    },
-    unhandledFaults: sources.unhandledFaults(),
+/** Makes the `data` of a `worker_status`: `uptime` in seconds, `memory` in bytes. */
+export function workerStatus(sources: WorkerStatusSources): () => Promise<Record<string, unknown>> {
+  return async () => {
+    const sessions = sources.sessions();
+    const connected = sessions.filter((session) => session.state === "connected").length;
+    const { depth, oldestAtMs } = await sources.outbox.depth();
+    const { rss, heapUsed, heapTotal, external } = Deno.memoryUsage();
+    return {
+      workerId: sources.workerId,
+      name: sources.name,
+      version: sources.version,
+      totalSessions: sessions.length,
+      connectedSessions: connected,
+      disconnectedSessions: sessions.length - connected,
+      uptime: Math.floor((sources.now() - sources.startedAtMs) / 1000),
+      memory: { rss, heapUsed, heapTotal, external },
+      outbox: {
+        depth,
+        oldestAgeMs: oldestAtMs === undefined ? null : Math.max(0, sources.now() - oldestAtMs),
+      },
+      broker: { state: sources.brokerState(), reader: sources.isReader(), wiring: sources.wiring },
+      whatsapp: {
+        version: sources.whatsappVersion,
+        ...(sources.rootKeyHex === undefined ? {} : { rootKey: sources.rootKeyHex }),
+      },
+      unhandledFaults: sources.unhandledFaults(),
+    };
   };
 }

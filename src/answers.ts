@@ -1,0 +1,86 @@
+import type { Announcer, EventFields } from "./announcer.ts";
+import type { Delivery } from "./broker/consumer.ts";
+import type { ReaderAnswers } from "./broker/reader.ts";
+import type { HealthCommand, SendCommand, SessionCommand } from "./contract/commands.ts";
+import type { Refusal } from "./contract/parsed.ts";
+import type { Sender } from "./whatsapp/outbound/sender.ts";
+import type { Session } from "./whatsapp/session.ts";
+import { healthOf } from "./whatsapp/states.ts";
+
+/** Answers to what no session can carry out. Each resolves when the answer is durable. */
+export class Answers implements ReaderAnswers {
+  readonly #announcer: Announcer;
+  readonly #sender: Sender;
+
+  constructor(announcer: Announcer, sender: Sender) {
+    this.#announcer = announcer;
+    this.#sender = sender;
+  }
+
+  /** A message that cannot be understood: a send ends in `FAILED`, everything else in an `error`. */
+  async refused(refusal: Refusal, delivery: Delivery, kind: "command" | "send"): Promise<void> {
+    const { code, error, field, about: { numberId, messageId, backendSessionId } } = refusal;
+    const fault = { ...defined({ numberId, messageId }), code, error, ...defined({ field }) };
+    if (kind === "command" || messageId === undefined) {
+      return await this.#error({ ...defined({ backendSessionId }), ...fault }, delivery);
+    }
+    const body = this.#announcer.statusBody({ status: "FAILED", ...fault, retryable: false });
+    await this.#announcer.commit(this.#announcer.status(body, { correlationId: delivery.commandId }));
+  }
+
+  async workerUnknown(
+    { numberId, workerId }: SessionCommand | HealthCommand,
+    delivery: Delivery,
+  ): Promise<void> {
+    await this.#error({
+      ...defined({ numberId }),
+      code: "worker_unknown",
+      error: `No worker called '${workerId}' has taken its commands for ten minutes`,
+    }, delivery);
+  }
+
+  /** Another worker has the number; `heldBy` is its id, where it is the one that answers. */
+  async heldElsewhere(
+    { action, numberId, backendSessionId }: SessionCommand,
+    heldBy: string | undefined,
+    delivery: Delivery,
+  ): Promise<void> {
+    await this.#error({
+      ...defined({ numberId, backendSessionId }),
+      code: "held_elsewhere",
+      error: `Cannot ${action} number ${numberId} as ${
+        heldBy === undefined ? "another worker" : `worker '${heldBy}'`
+      } holds it`,
+      ...defined({ heldBy }),
+    }, delivery);
+  }
+
+  async noSession(command: SendCommand, delivery: Delivery): Promise<void> {
+    await this.#sender.fail(command, delivery.commandId, "no_session");
+  }
+
+  async expired(command: SendCommand, delivery: Delivery): Promise<void> {
+    await this.#sender.fail(command, delivery.commandId, "expired");
+  }
+
+  /** The health of one number, as it is now. */
+  async health({ numberId }: HealthCommand, session: Session | undefined, delivery: Delivery): Promise<void> {
+    const options = { correlationId: delivery.commandId };
+    await this.#announcer.commit(
+      session === undefined
+        ? this.#announcer.health({ numberId }, { status: "NOT_FOUND" }, options)
+        : this.#announcer.health(session.record, healthOf(session.state), options),
+    );
+  }
+
+  async #error(fields: Omit<EventFields, "action">, { commandId }: Delivery): Promise<void> {
+    await this.#announcer.commit(
+      this.#announcer.event({ action: "error", ...fields }, { correlationId: commandId }),
+    );
+  }
+}
+
+/** The fields that have a value: an event never says `null` where it means "unknown". */
+function defined(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,74 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
+import type { Announcer } from "../announcer.ts";
+import type { Session } from "../whatsapp/session.ts";
+import { healthOf } from "../whatsapp/states.ts";
+
+/** Options of {@link Reporter}. */
+export interface ReporterOptions {
+  readonly announcer: Announcer;
+  readonly sessions: () => readonly Session[];
+  /** The `data` of a `worker_status`. */
+  readonly workerStatus: () => Promise<Record<string, unknown>>;
+  readonly statusIntervalMs: number;
+  readonly healthIntervalMs: number;
+  readonly now: () => number;
+  readonly log: Logger;
+}
+
+/** Tells the backend, again and again, how this worker and its numbers are. Only the latest report of each is kept. */
+export class Reporter {
+  readonly #options: ReporterOptions;
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+  }
+
+  /** Announces how the worker is; in answer to a command, or as the latest of the periodic reports. */
+  async reportWorker(commandId?: string): Promise<void> {
+    const { announcer, workerStatus, statusIntervalMs, now } = this.#options;
+    const data = await workerStatus();
+    await announcer.commit(announcer.event(
+      { action: "worker_status", data },
+      commandId === undefined
+        ? { collapseKey: "worker_status", expiresAtMs: now() + 2 * statusIntervalMs }
+        : { correlationId: commandId },
+    ));
+  }
+
+  /** Announces how every number is. */
+  async reportNumbers(): Promise<void> {
+    const { announcer, sessions, healthIntervalMs, now } = this.#options;
+    const expiresAtMs = now() + 2 * healthIntervalMs;
+    await announcer.commit(
+      sessions().flatMap(({ record, state }) =>
+        announcer.health(record, healthOf(state), { collapseKey: `health ${record.numberId}`, expiresAtMs })
+      ),
+    );
+  }
+
+  /** Reports at once and then at its intervals, until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { statusIntervalMs, healthIntervalMs, log } = this.#options;
+    const safely = (report: () => Promise<void>) => () =>
+      report().catch((err) => log.error({ err }, "a report could not be written down"));
+    const reportWorker = safely(() => this.reportWorker());
+    await reportWorker();
+    await Promise.all([
+      every(statusIntervalMs, reportWorker, signal),
+      every(healthIntervalMs, safely(() => this.reportNumbers()), signal),
+    ]);
+  }
+}
+
+/** Calls `work` every `intervalMs` until `signal` aborts; a call that takes longer is not overtaken by the next. */
+export async function every(
+  intervalMs: number,
+  work: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await delay(intervalMs, undefined, { signal }).catch(() => {});
+    if (!signal.aborted) await work();
+  }
+}

@@ -1,0 +1,81 @@
+import type { Answers } from "./answers.ts";
+import type { Delivery, Handler, Outcome } from "./broker/consumer.ts";
+import { EXPIRES_AT, readSend } from "./broker/reader.ts";
+import { workerIdMatches } from "./contract/addresses.ts";
+import { readHealthCommand, readSessionCommand, type SessionCommand } from "./contract/commands.ts";
+import { idText } from "./contract/ids.ts";
+import { decodeBody } from "./contract/json.ts";
+import type { Refusal } from "./contract/parsed.ts";
+import type { Sender } from "./whatsapp/outbound/sender.ts";
+import type { Sessions } from "./whatsapp/sessions.ts";
+
+/** Options of {@link Intake}. */
+export interface IntakeOptions {
+  readonly workerId: string;
+  readonly sessions: Sessions;
+  readonly sender: Sender;
+  readonly answers: Answers;
+  /** Announces how this worker is, in answer to the command with this id. */
+  readonly reportWorker: (commandId: string | undefined) => Promise<void>;
+  /** Hands a command to the worker that holds the number; `unroutable` when there is none. */
+  readonly forwardToHolder: (numberId: string, delivery: Delivery) => Promise<"routed" | "unroutable">;
+  /** How long a send may wait whose deadline got lost on the way. */
+  readonly sendWaitMs: number;
+  readonly now: () => number;
+  /** Aborts when the worker stops: what waits goes back to its queue. */
+  readonly signal: AbortSignal;
+}
+
+/** Acts on what was routed to this worker. Each handler resolves when the effect of its message is durable. */
+export class Intake {
+  readonly #options: IntakeOptions;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+  }
+
+  /** Handler of the worker's inbox: session commands and health requests. */
+  readonly takeCommand: Handler = async (delivery) => {
+    const { answers, sessions } = this.#options;
+    const body = decodeBody(delivery.message.content);
+    if (body.ok && body.value.action === "health_check") {
+      const request = readHealthCommand(body.value);
+      if (!request.ok) return await this.#refuse(request, delivery, "command");
+      await answers.health(request.value, sessions.get(idText(request.value.numberId)), delivery);
+      return "ack";
+    }
+    const command = body.ok ? readSessionCommand(body.value) : body;
+    if (!command.ok) return await this.#refuse(command, delivery, "command");
+    return await this.#carryOut(command.value, delivery);
+  };
+
+  /** Handler of the numbers' queues: messages to send. */
+  readonly takeSend: Handler = async (delivery) => {
+    const { sender, sendWaitMs, now, signal } = this.#options;
+    const command = readSend(delivery);
+    if (!command.ok) return await this.#refuse(command, delivery, "send");
+    const deadline = Number(delivery.message.properties.headers?.[EXPIRES_AT]);
+    const expiresAtMs = Number.isFinite(deadline) ? deadline : now() + sendWaitMs;
+    const send = { command: command.value, commandId: delivery.commandId, expiresAtMs };
+    return await sender.send(send, signal) === "done" ? "ack" : "requeue";
+  };
+
+  async #carryOut(command: SessionCommand, delivery: Delivery): Promise<Outcome> {
+    const { workerId, sessions, answers, reportWorker, forwardToHolder } = this.#options;
+    if (command.numberId === undefined) {
+      await reportWorker(delivery.commandId);
+    } else if (command.workerId !== undefined && !workerIdMatches(command.workerId, workerId)) {
+      // It was meant for a worker that was refused the number's lease and passed it on to whoever has it.
+      await answers.heldElsewhere(command, workerId, delivery);
+    } else if (await sessions.handle({ command, commandId: delivery.commandId }) === "held_elsewhere") {
+      const outcome = await forwardToHolder(idText(command.numberId), delivery);
+      if (outcome === "unroutable") await answers.heldElsewhere(command, undefined, delivery);
+    }
+    return "ack";
+  }
+
+  async #refuse(refusal: Refusal, delivery: Delivery, kind: "command" | "send"): Promise<Outcome> {
+    await this.#options.answers.refused(refusal, delivery, kind);
+    return { dead: refusal.code };
+  }
+}
