@@ -28,7 +28,12 @@ export async function runWorker({ envFile }: { envFile: string | undefined }): P
   const told = toldToStop(log);
   captureConsole(log);
   try {
-    const worker = await startWorker({ settings, version: VERSION, log, unhandledFaults });
+    const worker = await Promise.race([
+      startWorker({ settings, version: VERSION, log, unhandledFaults }),
+      told,
+    ]);
+    // Told to stop while it was still starting: nothing is in hand, and what is on disk survives any end.
+    if (worker === undefined) return EXIT.OK;
     await told;
     await worker.stop();
     return EXIT.OK;
@@ -45,20 +50,22 @@ function faultAtStart(error: unknown): [code: number, remedy: string] {
   return [EXIT.SOFTWARE, "Report this, with the lines of the log before it"];
 }
 
-/** Resolves at the first signal to stop; a second one ends the process at once. */
+/** Resolves at the first signal to stop; a second one ends the process at once, as a shell reports it. */
 function toldToStop(log: Logger): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   let told = false;
-  const onSignal = (signal: Deno.Signal) => () => {
+  const onSignal = (signal: Deno.Signal, exitCode: number) => () => {
     if (told) {
       log.warn({ signal }, "told to stop a second time: ending at once");
-      Deno.exit(EXIT.SOFTWARE);
+      Deno.exit(exitCode);
     }
     told = true;
     log.info({ signal }, "told to stop");
     resolve();
   };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, onSignal(signal));
+  for (const [signal, exitCode] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
+    Deno.addSignalListener(signal, onSignal(signal, exitCode));
+  }
   return promise;
 }
 
