@@ -1,0 +1,77 @@
+/** The properties of the house that must hold whatever its files are called. */
+
+import { strict as assert } from "node:assert";
+import { dirname, join, relative } from "node:path";
+
+const SRC = new URL("../src", import.meta.url).pathname;
+const IMPORT = /^(?:import|export)\b[^;]*?\bfrom "(\.[^"]+)";|^import "(\.[^"]+)";/gm;
+const SQL = /\b(?:SELECT|INSERT INTO|DELETE FROM|UPDATE \w+ SET|CREATE TABLE)\b/;
+
+interface Source {
+  readonly path: string;
+  readonly text: string;
+  readonly imports: readonly string[];
+}
+
+function* sources(folder = SRC): Generator<Source> {
+  for (const entry of Deno.readDirSync(folder)) {
+    const file = join(folder, entry.name);
+    if (entry.isDirectory) yield* sources(file);
+    else if (entry.name.endsWith(".ts")) {
+      const text = Deno.readTextFileSync(file);
+      const imports = [...text.matchAll(IMPORT)].map(([, from, effect]) =>
+        relative(SRC, join(dirname(file), from ?? effect ?? ""))
+      );
+      yield { path: relative(SRC, file), text, imports };
+    }
+  }
+}
+
+const ALL = [...sources()];
+
+/** What files of `folder` import from elsewhere in `src`. */
+function foreignImports(folder: string): string[] {
+  return ALL.filter(({ path }) => path.startsWith(`${folder}/`)).flatMap(({ path, imports }) =>
+    imports.filter((imported) => !imported.startsWith(`${folder}/`)).map((imported) =>
+      `${path} → ${imported}`
+    )
+  );
+}
+
+Deno.test("the imports are read, or the other tests here say nothing", () => {
+  const root = ALL.find(({ path }) => path === "worker.ts");
+  for (const imported of ["broker/connection.ts", "whatsapp/sessions.ts", "store/store.ts"]) {
+    assert.ok(root?.imports.includes(imported), `worker.ts imports ${imported}`);
+  }
+});
+
+Deno.test("broker/ and whatsapp/ never import each other", () => {
+  assert.deepEqual(foreignImports("broker").filter((arrow) => arrow.includes("→ whatsapp/")), []);
+  assert.deepEqual(foreignImports("whatsapp").filter((arrow) => arrow.includes("→ broker/")), []);
+});
+
+Deno.test("contract/ and config/ import nothing but each other", () => {
+  assert.deepEqual(foreignImports("contract").filter((arrow) => !arrow.includes("→ config/")), []);
+  assert.deepEqual(foreignImports("config").filter((arrow) => !arrow.includes("→ contract/")), []);
+});
+
+Deno.test("store/ depends on nothing of the project's", () => {
+  assert.deepEqual(foreignImports("store"), []);
+});
+
+Deno.test("SQL stands in store/ alone", () => {
+  const elsewhere = ALL.filter(({ path, text }) => !path.startsWith("store/") && SQL.test(text));
+  assert.deepEqual(elsewhere.map(({ path }) => path), []);
+});
+
+Deno.test("imports have no cycle", () => {
+  const imports = new Map(ALL.map((source) => [source.path, source.imports]));
+  const done = new Set<string>();
+  const visit = (path: string, trail: readonly string[]) => {
+    assert.ok(!trail.includes(path), `a cycle: ${[...trail, path].join(" → ")}`);
+    if (done.has(path)) return;
+    for (const next of imports.get(path) ?? []) visit(next, [...trail, path]);
+    done.add(path);
+  };
+  for (const path of imports.keys()) visit(path, []);
+});
