@@ -38,16 +38,21 @@ export async function runWorker({ envFile }: { envFile: string | undefined }): P
     await worker.stop();
     return EXIT.OK;
   } catch (error) {
-    const [code, remedy] = faultAtStart(error);
-    log.fatal({ err: error, remedy }, error instanceof Error ? error.message : String(error));
-    return code;
+    return reportFault(log, error);
   }
 }
 
-function faultAtStart(error: unknown): [code: number, remedy: string] {
-  if (error instanceof BrokerUnavailable) return [EXIT.UNAVAILABLE, error.remedy];
-  if (error instanceof StoreError) return [EXIT.CANTCREAT, error.remedy];
-  return [EXIT.SOFTWARE, "Report this, with the lines of the log before it"];
+/** Words the fault that ended the worker. One that has a remedy needs no stack. */
+function reportFault(log: Logger, error: unknown): number {
+  if (error instanceof BrokerUnavailable || error instanceof StoreError) {
+    log.fatal({ code: error.code, remedy: error.remedy }, error.message);
+    return error instanceof StoreError ? EXIT.CANTCREAT : EXIT.UNAVAILABLE;
+  }
+  log.fatal(
+    { err: error, remedy: "Report this, with the lines of the log before it" },
+    "the worker has failed",
+  );
+  return EXIT.SOFTWARE;
 }
 
 /** Resolves at the first signal to stop; a second one ends the process at once, as a shell reports it. */
