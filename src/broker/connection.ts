@@ -1,6 +1,7 @@
 import amqp, { type ChannelModel, type ConfirmChannel } from "amqplib";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
+import { amqpCode, isRefusal, messageOf, NOT_FOUND } from "./reply_codes.ts";
+import { goodbye, pause, unlessAborted, whenAborted } from "./waiting.ts";
 
 /** How long a connection attempt may take, and how long the broker may be silent before it counts as gone. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -22,6 +23,8 @@ export interface Link {
   readonly model: ChannelModel;
   /** Aborts when the connection is gone; the reason says why. */
   readonly signal: AbortSignal;
+  /** The heartbeat asked for: the broker notices a silent client after three of them at most. */
+  readonly heartbeatMs: number;
 }
 
 /**
@@ -48,7 +51,10 @@ export interface ConnectionOptions {
 /** The one connection to the broker, made again for ever; what runs over it are roles. */
 export class Connection {
   readonly #options: ConnectionOptions;
+  readonly #url: URL;
   readonly #stopping = new AbortController();
+  /** Ends the socket itself, in whatever state: the broker had its chance to say goodbye. */
+  readonly #severed = new AbortController();
   #state: BrokerState = "connecting";
   #link: PromiseWithResolvers<Link> = Promise.withResolvers();
   #model: ChannelModel | undefined;
@@ -56,6 +62,11 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    const url = URL.parse(options.url);
+    // What `new URL` throws quotes the text, password and all.
+    if (url === null) throw new TypeError("Cannot read the broker's URL");
+    if (!url.searchParams.has("heartbeat")) url.searchParams.set("heartbeat", String(HEARTBEAT_S));
+    this.#url = url;
   }
 
   get state(): BrokerState {
@@ -74,13 +85,13 @@ export class Connection {
         this.#supervision = this.#supervise(await this.#connect());
         return;
       } catch (error) {
-        const refused = error instanceof Error && /ACCESS.REFUSED|NOT_ALLOWED|40[23]/i.test(error.message);
         const pauseMs = this.#pauseMs(attempt);
-        if (refused || Date.now() + pauseMs > deadline) {
+        const tooLate = this.#stopping.signal.aborted || Date.now() + pauseMs > deadline;
+        if (isRefusal(error) || tooLate) {
           throw new BrokerUnavailable(`Cannot connect to RabbitMQ: ${messageOf(error)}`, { cause: error });
         }
         this.#options.log.info({ err: messageOf(error) }, "the broker is not there yet, trying again");
-        await delay(pauseMs, undefined, { signal: this.#stopping.signal });
+        await pause(pauseMs, this.#stopping.signal);
       }
     }
   }
@@ -89,61 +100,65 @@ export class Connection {
   async keep(name: string, role: Role, signal: AbortSignal): Promise<void> {
     const ended = AbortSignal.any([signal, this.#stopping.signal]);
     for (let attempt = 0; !ended.aborted; attempt++) {
-      const link = await Promise.race([this.#link.promise, whenAborted(ended)]);
+      const link = await unlessAborted(this.#link.promise, ended);
       if (link === undefined) return;
       const startedAt = Date.now();
       try {
         await role(link);
       } catch (error) {
-        if (!link.signal.aborted && !ended.aborted) {
-          this.#options.log.warn(
-            { role: name, err: messageOf(error) },
-            "a role on the broker failed and is set up again",
-          );
-        }
+        if (!link.signal.aborted && !ended.aborted) await this.#roleFailed(name, link, error);
       }
-      if (Date.now() - startedAt > LONGEST_PAUSE_MS) attempt = 0;
+      // What counts are failures in a row, on one connection.
+      if (link.signal.aborted || Date.now() - startedAt > LONGEST_PAUSE_MS) attempt = 0;
       // A role that ends while its connection lives lost only its channel: a pause keeps a lasting fault from spinning.
-      if (!link.signal.aborted && !ended.aborted) {
-        await delay(this.#pauseMs(attempt), undefined, { signal: ended }).catch(() => {});
-      }
+      if (!link.signal.aborted) await pause(this.#pauseMs(attempt), ended);
     }
   }
 
-  /** Ends all roles' connection after a clean close of the protocol, and never connects again. */
+  /** Ends all roles' connection after a clean close of the protocol, and never connects again. Hangs with no broker. */
   async close(): Promise<void> {
     this.#stopping.abort(new Error("Shutting down"));
     this.#state = "closed";
-    await this.#model?.close().catch((error) => {
-      this.#options.log.debug(
-        { err: messageOf(error) },
-        "the broker was gone before the connection was closed",
-      );
-    });
+    if (this.#model !== undefined) await goodbye(this.#model.close(), this.#severed.signal);
+    this.#severed.abort();
     await this.#supervision;
   }
 
+  async #roleFailed(name: string, link: Link, error: unknown): Promise<void> {
+    const { log, prepare } = this.#options;
+    log.warn({ role: name, err: messageOf(error) }, "a role on the broker failed and is set up again");
+    if (amqpCode(error) !== NOT_FOUND) return;
+    // Somebody deleted what the role works on.
+    try {
+      await prepare(link);
+    } catch (err) {
+      log.warn({ role: name, err: messageOf(err) }, "what is missing on the broker could not be declared");
+    }
+  }
+
   async #supervise(first: Link): Promise<void> {
-    for (let link: Link | undefined = first; link !== undefined;) {
-      this.#state = "connected";
+    for (let link: Link | undefined = first, attempt = 0; link !== undefined; attempt++) {
+      const connectedAt = Date.now();
       this.#link.resolve(link);
       await whenAborted(link.signal);
-      this.#model = undefined;
+      this.#link = Promise.withResolvers();
       if (this.#stopping.signal.aborted) return;
       this.#state = "connecting";
-      this.#link = Promise.withResolvers();
       this.#options.log.warn(
         { err: messageOf(link.signal.reason) },
         "the connection to the broker is gone",
       );
-      link = await this.#reconnect();
+      // A broker that takes connections only to drop them is not asked ever faster.
+      if (Date.now() - connectedAt > LONGEST_PAUSE_MS) attempt = 0;
+      link = await this.#reconnect(attempt);
     }
   }
 
-  async #reconnect(): Promise<Link | undefined> {
-    for (let attempt = 0; !this.#stopping.signal.aborted; attempt++) {
+  async #reconnect(firstAttempt: number): Promise<Link | undefined> {
+    for (let attempt = firstAttempt;; attempt++) {
+      await pause(this.#pauseMs(attempt), this.#stopping.signal);
+      if (this.#stopping.signal.aborted) return undefined;
       try {
-        await delay(this.#pauseMs(attempt), undefined, { signal: this.#stopping.signal });
         const link = await this.#connect();
         this.#options.log.info("connected to the broker again");
         return link;
@@ -152,46 +167,53 @@ export class Connection {
         this.#options.log.warn({ err: messageOf(error) }, "the broker cannot be reached, trying again");
       }
     }
-    return undefined;
   }
 
   async #connect(): Promise<Link> {
-    const url = new URL(this.#options.url);
-    if (!url.searchParams.has("heartbeat")) url.searchParams.set("heartbeat", String(HEARTBEAT_S));
-    const model = await amqp.connect(url.href, {
+    const { name, prepare } = this.#options;
+    const socketOptions = {
       noDelay: true,
       timeout: CONNECT_TIMEOUT_MS,
-      clientProperties: { connection_name: this.#options.name },
-    });
+      // Handed on to `net.connect`, which amqplib's types do not tell.
+      signal: this.#severed.signal,
+      credentials: credentialsOf(this.#url),
+      clientProperties: { connection_name: name },
+    };
+    const model = await amqp.connect(this.#url.href, socketOptions);
     const gone = new AbortController();
+    const link = { model, signal: gone.signal, heartbeatMs: heartbeatOf(this.#url) };
+    this.#watch(model, gone);
+    this.#model = model;
+    try {
+      this.#stopping.signal.throwIfAborted();
+      await prepare(link);
+    } catch (error) {
+      // The protocol's own close would wait for a broker that may be the reason.
+      streamOf(model)?.destroy(new Error("Connection given up", { cause: error }));
+      throw error;
+    }
+    if (this.#state === "connecting") this.#state = "connected";
+    return link;
+  }
+
+  #watch(model: ChannelModel, gone: AbortController): void {
+    const { log } = this.#options;
     let failure: Error | undefined;
     model.on("error", (error) => failure = error);
     model.on("close", (error) => {
-      // What is still buffered after a heartbeat timeout must not reach the broker later: those sends count as failed.
-      if (!this.#stopping.signal.aborted) resetStream(model);
+      if (this.#model === model) this.#model = undefined;
       gone.abort(failure ?? error ?? new Error("Connection closed by the broker"));
+      // What is still buffered after a heartbeat timeout must not reach the broker later: those sends count as failed.
+      if (!this.#stopping.signal.aborted) reset(streamOf(model));
     });
     model.on("blocked", (reason) => {
-      this.#state = "blocked";
-      this.#options.log.error(
-        { reason },
-        "the broker takes no messages (memory or disk alarm); events wait on disk",
-      );
+      if (this.#model === model) this.#state = "blocked";
+      log.error({ reason }, "the broker takes no messages (memory or disk alarm); events wait on disk");
     });
     model.on("unblocked", () => {
-      this.#state = "connected";
-      this.#options.log.info("the broker takes messages again");
+      if (this.#model === model && this.#state === "blocked") this.#state = "connected";
+      log.info("the broker takes messages again");
     });
-    this.#model = model;
-    if (this.#stopping.signal.aborted) await model.close();
-    const link = { model, signal: gone.signal };
-    try {
-      await this.#options.prepare(link);
-    } catch (error) {
-      resetStream(model);
-      throw error;
-    }
-    return link;
   }
 
   #pauseMs(attempt: number): number {
@@ -208,42 +230,42 @@ export interface OpenChannel {
 }
 
 /** Opens a channel with publisher confirms on `link`. */
-export async function openChannel({ model }: Link): Promise<OpenChannel> {
+export async function openChannel({ model, signal }: Link): Promise<OpenChannel> {
   const channel = await model.createConfirmChannel();
   const gone = new AbortController();
   let failure: Error | undefined;
   channel.on("error", (error) => failure = error);
   channel.on("close", () => gone.abort(failure ?? new Error("Channel closed")));
-  return { channel, closed: gone.signal };
+  // With the link's own end as well: a connection can be lost between the channel's birth and these listeners.
+  return { channel, closed: AbortSignal.any([gone.signal, signal]) };
 }
 
 /** Closes a channel that may be gone already. */
 export async function closeChannel({ channel, closed }: OpenChannel): Promise<void> {
-  if (closed.aborted) return;
-  try {
-    await channel.close();
-  } catch (error) {
-    // It died between the look and the call, which is what was wanted.
-    if (!closed.aborted) throw error;
-  }
+  if (!closed.aborted) await goodbye(channel.close(), closed);
 }
 
-/** Resolves (to nothing) when `signal` aborts. */
-export function whenAborted(signal: AbortSignal): Promise<undefined> {
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  if (signal.aborted) resolve(undefined);
-  else signal.addEventListener("abort", () => resolve(undefined), { once: true });
-  return promise;
+/** amqplib's own reading of the URL takes each byte of an escaped letter for a letter: `%C3%A9` is one é. */
+function credentialsOf({ username, password }: URL) {
+  if (username === "" && password === "") return amqp.credentials.plain("guest", "guest");
+  return amqp.credentials.plain(decodeURIComponent(username), decodeURIComponent(password));
 }
 
-function resetStream(model: ChannelModel): void {
-  const { stream } = model.connection as unknown as {
-    stream?: { resetAndDestroy?(): void; destroy(): void };
-  };
+/** How long the broker takes at most for a silent client: none given in the URL, the broker's own default counts. */
+function heartbeatOf({ searchParams }: URL): number {
+  return (Number(searchParams.get("heartbeat")) || 60) * 1_000;
+}
+
+interface Stream {
+  destroy(error?: Error): void;
+  resetAndDestroy?(): void;
+}
+
+function streamOf(model: ChannelModel): Stream | undefined {
+  return (model.connection as unknown as { stream?: Stream }).stream;
+}
+
+function reset(stream: Stream | undefined): void {
   if (stream?.resetAndDestroy) stream.resetAndDestroy();
   else stream?.destroy();
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

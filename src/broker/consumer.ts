@@ -1,7 +1,16 @@
+import { Buffer } from "node:buffer";
 import type { ConsumeMessage } from "amqplib";
 import type { Logger } from "pino";
-import { closeChannel, type Link, type OpenChannel, openChannel, whenAborted } from "./connection.ts";
+import { StoreError } from "../store/database.ts";
+import { closeChannel, type Link, type OpenChannel, openChannel } from "./connection.ts";
 import type { DeadLetters } from "./dead_letter.ts";
+import { PublishFailed } from "./publishing.ts";
+import { goodbye, pause, whenAborted } from "./waiting.ts";
+
+/** How long a message rests that could not be handled because the broker or the disk failed. */
+const REQUEUE_PAUSE_MS = 1_000;
+/** The longest `correlation_id` there can be. */
+const LONGEST_ID_BYTES = 255;
 
 /** A message taken from a queue. */
 export interface Delivery {
@@ -9,6 +18,8 @@ export interface Delivery {
   readonly message: ConsumeMessage;
   /** `message_id` or `correlation_id` of the message: what answers to it are correlated with. */
   readonly commandId: string | undefined;
+  /** Aborts when the channel is gone: the message is delivered again, so there is no use in waiting any longer. */
+  readonly lost: AbortSignal;
 }
 
 /** What a handler wants done with its message. */
@@ -24,9 +35,10 @@ export type Outcome =
  * | the handler | the message |
  * |---|---|
  * | returns an {@link Outcome} | as it says |
- * | throws for the first time | is requeued |
+ * | throws {@link PublishFailed} or {@link StoreError} | is requeued after a pause, however often |
+ * | throws something else for the first time | is requeued |
  * | throws again on the redelivered message | goes to the dead letters, reason `handler_failed` |
- * | is running when the channel dies | is redelivered by the broker; the handler runs to its end |
+ * | is running when the channel dies | is redelivered by the broker; the handler runs to its end, `lost` is aborted |
  */
 export type Handler = (delivery: Delivery) => Promise<Outcome>;
 
@@ -62,6 +74,8 @@ export async function consumeOn(open: OpenChannel, options: ConsumeOptions): Pro
   const { queue, signal, prefetch = 1, exclusive = false } = options;
   const inHand = new Set<Promise<void>>();
   const cancelled = new AbortController();
+  const failed = new AbortController();
+  const lost = AbortSignal.any([closed, failed.signal]);
 
   if (signal.aborted) return;
   await channel.prefetch(prefetch);
@@ -69,45 +83,79 @@ export async function consumeOn(open: OpenChannel, options: ConsumeOptions): Pro
     // The broker cancels the consumer when its queue is deleted.
     if (message === null) return cancelled.abort();
     // Taken between the wish to stop and the broker's word that it did: left unacknowledged, it goes to the next consumer.
-    if (signal.aborted) return;
-    const handled = settle(open, message, options).finally(() => inHand.delete(handled));
+    if (signal.aborted || failed.signal.aborted) return;
+    const handled = settle(open, message, lost, options).finally(() => inHand.delete(handled));
     inHand.add(handled);
   }, { exclusive });
-  await options.onConsuming?.();
-
-  await whenAborted(AbortSignal.any([signal, closed, cancelled.signal]));
-  if (!closed.aborted && !cancelled.signal.aborted) await channel.cancel(consumerTag);
-  await Promise.all(inHand);
+  try {
+    await options.onConsuming?.();
+    await whenAborted(AbortSignal.any([signal, closed, cancelled.signal]));
+  } catch (error) {
+    failed.abort();
+    throw error;
+  } finally {
+    if (!closed.aborted && !cancelled.signal.aborted) await goodbye(channel.cancel(consumerTag), closed);
+    await Promise.all(inHand);
+  }
   if (closed.aborted && !signal.aborted) throw closed.reason;
 }
 
+/** Handles one message and says what becomes of it. Never rejects: nobody would hear it. */
 async function settle(
   { channel, closed }: OpenChannel,
   message: ConsumeMessage,
+  lost: AbortSignal,
   options: ConsumeOptions,
 ): Promise<void> {
-  const { queue, handler, deadLetters, log } = options;
-  const { messageId, correlationId } = message.properties;
-  let outcome: Outcome;
-  try {
-    outcome = await handler({ queue, message, commandId: messageId ?? correlationId });
-  } catch (error) {
-    log.error(
-      { queue, redelivered: message.fields.redelivered, err: error },
-      "a message could not be handled",
-    );
-    outcome = message.fields.redelivered ? { dead: "handler_failed" } : "requeue";
-  }
+  const { queue, deadLetters, log } = options;
+  let outcome = await handle(message, lost, options);
+  // The broker delivers it again, to be decided on then.
+  if (closed.aborted) return;
   if (typeof outcome === "object") {
     try {
       await deadLetters.add(queue, message, outcome.dead);
       outcome = "ack";
     } catch (error) {
       log.warn({ queue, err: error }, "a dead letter could not be kept, its message stays in the queue");
+      await pause(REQUEUE_PAUSE_MS, lost);
       outcome = "requeue";
     }
   }
   if (closed.aborted) return;
-  if (outcome === "ack") channel.ack(message);
-  else channel.nack(message, false, true);
+  try {
+    if (outcome === "ack") channel.ack(message);
+    else channel.nack(message, false, true);
+  } catch (err) {
+    log.debug(
+      { queue, err },
+      "a channel was closing as its message was settled; the broker delivers it again",
+    );
+  }
+}
+
+async function handle(
+  message: ConsumeMessage,
+  lost: AbortSignal,
+  { queue, handler, log, signal }: ConsumeOptions,
+): Promise<Outcome> {
+  try {
+    return await handler({ queue, message, commandId: commandIdOf(message), lost });
+  } catch (error) {
+    const { redelivered } = message.fields;
+    log.error({ queue, redelivered, err: error }, "a message could not be handled");
+    if (!isPassing(error)) return redelivered ? { dead: "handler_failed" } : "requeue";
+    await pause(REQUEUE_PAUSE_MS, AbortSignal.any([lost, signal]));
+    return "requeue";
+  }
+}
+
+/** Not the message is at fault but the broker or the disk. */
+function isPassing(error: unknown): boolean {
+  return error instanceof PublishFailed || error instanceof StoreError;
+}
+
+/** Ids that answers can carry: bytes that are no UTF-8 grow when read, past what AMQP can write. */
+function commandIdOf({ properties }: ConsumeMessage): string | undefined {
+  const ids: (string | undefined)[] = [properties.messageId, properties.correlationId];
+  return ids.find((id) => id !== undefined && id !== "" && Buffer.byteLength(id) <= LONGEST_ID_BYTES);
 }

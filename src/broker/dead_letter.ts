@@ -1,6 +1,7 @@
-import type { ConsumeMessage } from "amqplib";
+import type { ConsumeMessage, Options } from "amqplib";
 import { forwardedProperties, PublishFailed } from "./publishing.ts";
 import type { SharedChannel } from "./shared_channel.ts";
+import { declareOwnQueue } from "./topology.ts";
 
 /** Options of {@link DeadLetters}. */
 export interface DeadLettersOptions {
@@ -25,22 +26,32 @@ export class DeadLetters {
    * @throws {PublishFailed} when the broker is gone: the message must stay where it is.
    */
   async add(queue: string, message: ConsumeMessage, reason: string): Promise<void> {
-    const { channel, queue: deadLetters, workerId, now } = this.#options;
+    const { workerId, now } = this.#options;
     const { properties, fields } = message;
-    const outcome = await channel.publish(
-      "",
-      deadLetters,
-      message.content,
-      forwardedProperties(message, {
-        "x-dead-reason": reason,
-        "x-dead-queue": queue,
-        "x-dead-exchange": fields.exchange,
-        "x-dead-routing-key": fields.routingKey,
-        "x-dead-time": new Date(now()).toISOString(),
-        "x-dead-count": Number(properties.headers?.["x-dead-count"] ?? 0) + 1,
-        "x-dead-worker": workerId,
-      }),
-    );
-    if (outcome === "unroutable") throw new PublishFailed(`The queue '${deadLetters}' is gone`);
+    const about = {
+      "x-dead-reason": reason,
+      "x-dead-queue": queue,
+      "x-dead-exchange": fields.exchange,
+      "x-dead-routing-key": fields.routingKey,
+      "x-dead-time": new Date(now()).toISOString(),
+      "x-dead-count": (Number(properties.headers?.["x-dead-count"]) || 0) + 1,
+      "x-dead-worker": workerId,
+    };
+    try {
+      await this.#keep(message.content, forwardedProperties(message, about));
+    } catch (error) {
+      if (error instanceof PublishFailed) throw error;
+      // Properties that can be read but not written again (too large, not UTF-8): what matters are bytes and reason.
+      await this.#keep(message.content, { headers: about });
+    }
+  }
+
+  async #keep(content: Uint8Array, properties: Options.Publish): Promise<void> {
+    const { channel, queue } = this.#options;
+    if (await channel.publish("", queue, content, properties) === "routed") return;
+    // Somebody who had looked through the dead letters deleted the queue with them.
+    await channel.on((link) => declareOwnQueue(link, queue));
+    if (await channel.publish("", queue, content, properties) === "routed") return;
+    throw new PublishFailed(`The queue '${queue}' is gone`);
   }
 }

@@ -1,10 +1,11 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Link } from "./connection.ts";
 import { consume, type Handler } from "./consumer.ts";
 import type { DeadLetters } from "./dead_letter.ts";
 import { type BrokerNames, routingKey } from "./names.ts";
-import { ACCESS_REFUSED, amqpCode, declareOwnQueue, onThrowAwayChannel } from "./topology.ts";
+import { isInUse } from "./reply_codes.ts";
+import { declareOwnQueue, onThrowAwayChannel } from "./topology.ts";
+import { pause } from "./waiting.ts";
 
 /** How often a second process with the same id asks whether the first has gone. */
 const RIVAL_PAUSE_MS = 2_000;
@@ -27,11 +28,9 @@ export function inboxRole({ names, workerId, handler, deadLetters, log, signal }
     try {
       await consume(link, { queue: inbox, exclusive: true, handler, deadLetters, log, signal });
     } catch (error) {
-      if (amqpCode(error) !== ACCESS_REFUSED) throw error;
+      if (!isInUse(error)) throw error;
       log.warn({ inbox }, "another process with this WORKER_ID takes its commands; waiting for it to end");
-      await delay(RIVAL_PAUSE_MS, undefined, { signal: AbortSignal.any([signal, link.signal]) }).catch(
-        () => {},
-      );
+      await pause(RIVAL_PAUSE_MS, AbortSignal.any([signal, link.signal]));
     }
   };
 }

@@ -1,22 +1,18 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Connection, Link } from "./connection.ts";
 import { consume, type Handler } from "./consumer.ts";
 import type { DeadLetters } from "./dead_letter.ts";
 import { type BrokerNames, routingKey } from "./names.ts";
-import {
-  ACCESS_REFUSED,
-  amqpCode,
-  declareOwnQueue,
-  onThrowAwayChannel,
-  PRECONDITION_FAILED,
-} from "./topology.ts";
+import { amqpCode, isInUse, PRECONDITION_FAILED } from "./reply_codes.ts";
+import { declareOwnQueue, onThrowAwayChannel } from "./topology.ts";
+import { pause } from "./waiting.ts";
 
 /**
  * How long a lease that was held is claimed again after the connection was lost: the broker notices the death of the
  * old connection only after three heartbeats.
  */
-const RECLAIM_PATIENCE_MS = 45_000;
+const RECLAIM_HEARTBEATS = 3;
+const RECLAIM_MARGIN_MS = 15_000;
 const RECLAIM_PAUSE_MS = 1_000;
 /** How often a queue that is to be deleted is looked at until its handler has emptied it. */
 const DRAIN_PAUSE_MS = 50;
@@ -45,25 +41,34 @@ export type Claim =
   /** The worker is shutting down, or the lease was released before the broker answered. */
   | "given_up";
 
+interface Held {
+  readonly claim: Promise<Claim>;
+  /** Ends the lease. */
+  readonly release: AbortController;
+  /** Resolves when it has ended. */
+  readonly ended: Promise<void>;
+}
+
 /**
  * The numbers this worker owns. Consuming a number's queue exclusively *is* the lease: the broker refuses a second
  * consumer, and frees it when the connection dies. Each lease has its own channel, because a refusal closes it.
  */
 export class Leases {
   readonly #options: LeasesOptions;
-  readonly #held = new Map<
-    string,
-    { claim: Promise<Claim>; release: AbortController; ended: Promise<void> }
-  >();
+  readonly #held = new Map<string, Held>();
+  /** Numbers on their way out; each resolves when the number is free again. */
+  readonly #forgetting = new Map<string, Promise<void>>();
 
   constructor(options: LeasesOptions) {
     this.#options = options;
   }
 
   /** Claims a number and takes its sends from then on; waits for the broker when it is away. */
-  claim(numberId: string): Promise<Claim> {
+  async claim(numberId: string): Promise<Claim> {
+    // A number that was logged out and is opened again at once: its old lease is about to go, and its queue with it.
+    while (this.#forgetting.has(numberId)) await this.#forgetting.get(numberId);
     const held = this.#held.get(numberId);
-    if (held !== undefined) return held.claim;
+    if (held !== undefined) return await held.claim;
     const release = new AbortController();
     const claim = Promise.withResolvers<Claim>();
     const ended = this.#options.connection.keep(
@@ -75,7 +80,7 @@ export class Leases {
       this.#held.delete(numberId);
     });
     this.#held.set(numberId, { claim: claim.promise, release, ended });
-    return claim.promise;
+    return await claim.promise;
   }
 
   /** Gives a number up, after the send in hand is done. What waits in its queue stays there. */
@@ -90,32 +95,35 @@ export class Leases {
    * releases the lease. For numbers whose credentials are gone.
    */
   async forget(numberId: string): Promise<void> {
-    const { connection, names, workerId } = this.#options;
     const held = this.#held.get(numberId);
     if (held === undefined) return;
-    const forgotten = new AbortController();
+    let forgetting = this.#forgetting.get(numberId);
+    if (forgetting === undefined) {
+      forgetting = this.#forget(numberId, held).finally(() => this.#forgetting.delete(numberId));
+      this.#forgetting.set(numberId, forgetting);
+    }
+    await forgetting;
+  }
+
+  async #forget(numberId: string, { release, ended }: Held): Promise<void> {
+    const { connection, names } = this.#options;
     const forgetting = async (link: Link): Promise<void> => {
-      await onThrowAwayChannel(
-        link,
-        (channel) => channel.unbindQueue(names.inbox(workerId), names.router, routingKey.number(numberId)),
-      );
-      while (!link.signal.aborted && !held.release.signal.aborted) {
+      await this.#unbind(link, numberId);
+      while (!link.signal.aborted && !release.signal.aborted) {
         try {
           await onThrowAwayChannel(
             link,
             (channel) => channel.deleteQueue(names.number(numberId), { ifEmpty: true }),
           );
-          break;
+          release.abort();
         } catch (error) {
           if (amqpCode(error) !== PRECONDITION_FAILED) throw error;
-          await delay(DRAIN_PAUSE_MS);
+          await pause(DRAIN_PAUSE_MS, link.signal);
         }
       }
-      held.release.abort();
-      forgotten.abort();
     };
-    await connection.keep(`end of number ${numberId}`, forgetting, forgotten.signal);
-    await held.ended;
+    await connection.keep(`end of number ${numberId}`, forgetting, release.signal);
+    await ended;
   }
 
   /** Gives all numbers up. */
@@ -156,16 +164,27 @@ export class Leases {
           },
         });
       } catch (error) {
-        if (amqpCode(error) !== ACCESS_REFUSED) throw error;
+        if (!isInUse(error)) throw error;
         refusedSinceMs ??= Date.now();
-        if (wasHeld && Date.now() - refusedSinceMs < RECLAIM_PATIENCE_MS) {
-          await delay(RECLAIM_PAUSE_MS, undefined, { signal: release.signal }).catch(() => {});
+        const patienceMs = RECLAIM_HEARTBEATS * link.heartbeatMs + RECLAIM_MARGIN_MS;
+        if (wasHeld && Date.now() - refusedSinceMs < patienceMs) {
+          await pause(RECLAIM_PAUSE_MS, AbortSignal.any([release.signal, link.signal]));
           return;
         }
+        // Or commands for the number would come here as well, and go round in circles between two inboxes.
+        await this.#unbind(link, numberId);
         release.abort();
         settled("refused");
         if (wasHeld) onLost(numberId);
       }
     };
+  }
+
+  async #unbind(link: Link, numberId: string): Promise<void> {
+    const { names, workerId } = this.#options;
+    await onThrowAwayChannel(
+      link,
+      (channel) => channel.unbindQueue(names.inbox(workerId), names.router, routingKey.number(numberId)),
+    );
   }
 }

@@ -1,15 +1,17 @@
 import { Buffer } from "node:buffer";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Outbox, OutboxRow } from "../store/outbox.ts";
 import type { Link } from "./connection.ts";
 import { ConfirmedChannel, PublishFailed } from "./publishing.ts";
 import { ensureBackendQueue } from "./topology.ts";
+import { pause, unlessAborted } from "./waiting.ts";
 
 /** Events published and not yet confirmed: what a crash may repeat, and what a hung broker may hold. */
 const WINDOW = 50;
 /** How long a queue that nobody could route to is left alone. Its events wait; those of other queues do not. */
-const UNROUTABLE_PAUSE_MS = 5_000;
+const UNROUTABLE_PAUSE_MS = 2_000;
+/** How often a quiet outbox is looked at for queues that are held back. */
+const IDLE_PAUSE_MS = 1_000;
 
 /** Options of {@link OutboxPublisher}. */
 export interface OutboxPublisherOptions {
@@ -23,7 +25,9 @@ export interface OutboxPublisherOptions {
 /** Publishes what waits in the outbox, in order. A row leaves the disk when the broker has confirmed it. */
 export class OutboxPublisher {
   readonly #options: OutboxPublisherOptions;
-  readonly #heldBackUntilMs = new Map<string, number>();
+  /** Queues nobody could route to, and until when they are left alone. */
+  readonly #heldBack = new Map<string, number>();
+  #publishing = false;
   #news = Promise.withResolvers<void>();
   #idle = Promise.withResolvers<void>();
 
@@ -36,61 +40,95 @@ export class OutboxPublisher {
     this.#news.resolve();
   }
 
-  /** Resolves when the outbox is empty, or with `signal`. */
+  /**
+   * Resolves when all that can leave has left, or with `signal`. What nobody can take now (no broker, no queue) stays on
+   * disk and is not waited for.
+   */
   async drained(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && (await this.#options.outbox.depth()).depth > 0) {
+    // Twice: the publisher may be about to say it is idle while something new comes.
+    for (let pass = 0; pass < 2 && this.#publishing && !signal.aborted; pass++) {
+      const idle = unlessAborted(this.#idle.promise, signal);
       this.wake();
-      await Promise.race([this.#idle.promise, delay(200, undefined, { signal }).catch(() => {})]);
+      await idle;
     }
   }
 
   /** A role of the connection: publishes until the channel is gone. */
   readonly role = async (link: Link): Promise<void> => {
     const channel = await ConfirmedChannel.open(link);
+    this.#publishing = true;
     try {
       while (!channel.closed.aborted) {
+        await this.#lookAgain(link);
         const rows = await this.#next();
-        if (rows.length > 0) await this.#publish(link, channel, rows);
+        if (rows.length > 0) await this.#publish(channel, rows);
         else await this.#pause(channel.closed);
       }
     } finally {
+      this.#publishing = false;
+      this.#becomeIdle();
       await channel.close();
     }
   };
 
   async #next(): Promise<OutboxRow[]> {
-    const { outbox, now } = this.#options;
     this.#news = Promise.withResolvers();
-    for (const [queue, untilMs] of this.#heldBackUntilMs) {
-      if (untilMs <= now()) this.#heldBackUntilMs.delete(queue);
-    }
-    return await outbox.next(WINDOW, [...this.#heldBackUntilMs.keys()]);
+    return await this.#options.outbox.next(WINDOW, [...this.#heldBack.keys()]);
   }
 
-  async #publish(link: Link, channel: ConfirmedChannel, rows: readonly OutboxRow[]): Promise<void> {
+  async #publish(channel: ConfirmedChannel, rows: readonly OutboxRow[]): Promise<void> {
     const outcomes = await Promise.allSettled(
       rows.map((row) => channel.publish("", row.queue, Buffer.from(row.body), this.#properties(row))),
     );
-    const confirmed: number[] = [];
-    const unroutable = new Set<string>();
-    let failure: unknown;
+    const done: number[] = [];
+    let failure: PublishFailed | undefined;
     for (const [index, row] of rows.entries()) {
       const outcome = outcomes[index];
-      if (outcome?.status === "rejected") failure = outcome.reason;
-      else if (outcome?.value === "routed") confirmed.push(row.position);
-      else unroutable.add(row.queue);
+      if (outcome?.status === "fulfilled") {
+        if (outcome.value === "routed") done.push(row.position);
+        else this.#holdBack(row.queue);
+      } else if (outcome?.reason instanceof PublishFailed) failure = outcome.reason;
+      else {
+        const { messageId, type } = row;
+        this.#options.log.error(
+          { messageId, type, err: outcome?.reason },
+          "an event that AMQP cannot carry was dropped",
+        );
+        done.push(row.position);
+      }
     }
-    await this.#options.outbox.remove(confirmed);
-    for (const queue of unroutable) await this.#holdBack(link, queue);
-    if (failure instanceof PublishFailed && !channel.closed.aborted) throw failure;
+    await this.#options.outbox.remove(done);
+    if (failure !== undefined && !channel.closed.aborted) throw failure;
   }
 
-  /** A queue of the backend's that is gone is looked for again, and declared as plainly as at start. */
-  async #holdBack(link: Link, queue: string): Promise<void> {
+  #holdBack(queue: string): void {
     const { log, now } = this.#options;
-    log.error({ queue }, "events cannot be delivered because their queue does not exist; they wait on disk");
-    this.#heldBackUntilMs.set(queue, now() + UNROUTABLE_PAUSE_MS);
-    await ensureBackendQueue(link, queue);
+    if (!this.#heldBack.has(queue)) {
+      log.error(
+        { queue },
+        "events cannot be delivered because their queue does not exist; they wait on disk",
+      );
+    }
+    this.#heldBack.set(queue, now() + UNROUTABLE_PAUSE_MS);
+  }
+
+  /**
+   * A queue of the backend's that was gone may be back by now, with arguments of its backend's own; if nobody made it
+   * anew, it is declared as plainly as at start. One that cannot be declared stops nobody else's events.
+   */
+  async #lookAgain(link: Link): Promise<void> {
+    const { log, now } = this.#options;
+    for (const [queue, untilMs] of this.#heldBack) {
+      if (untilMs > now()) continue;
+      try {
+        await ensureBackendQueue(link, queue);
+        this.#heldBack.delete(queue);
+      } catch (err) {
+        if (link.signal.aborted) throw err;
+        log.warn({ queue, err }, "a queue that is gone could not be declared");
+        this.#holdBack(queue);
+      }
+    }
   }
 
   #properties(row: OutboxRow) {
@@ -108,11 +146,14 @@ export class OutboxPublisher {
   }
 
   async #pause(closed: AbortSignal): Promise<void> {
+    this.#becomeIdle();
+    const over = new AbortController();
+    await Promise.race([this.#news.promise, pause(IDLE_PAUSE_MS, AbortSignal.any([closed, over.signal]))]);
+    over.abort();
+  }
+
+  #becomeIdle(): void {
     this.#idle.resolve();
     this.#idle = Promise.withResolvers();
-    const woken = new AbortController();
-    const signal = AbortSignal.any([closed, woken.signal]);
-    await Promise.race([this.#news.promise, delay(1_000, undefined, { signal }).catch(() => {})]);
-    woken.abort();
   }
 }

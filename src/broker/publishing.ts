@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import type { ConsumeMessage, Message, Options } from "amqplib";
+import amqp, { type ConsumeMessage, type Message, type Options } from "amqplib";
 import { closeChannel, type Link, type OpenChannel, openChannel } from "./connection.ts";
 
 /** Names one publish among those in flight, so that a returned message is matched to it. */
@@ -33,7 +33,8 @@ export class ConfirmedChannel implements OpenChannel {
    * Publishes persistently and with `mandatory`. Resolves once the broker has confirmed: `routed` when a queue has the
    * message, `unroutable` when none was there to take it.
    *
-   * @throws {PublishFailed} when the broker nacked it or the channel died first.
+   * @throws {PublishFailed} when the broker nacked it or the channel died first
+   * @throws {Error} when AMQP cannot carry these properties: trying again is of no use
    */
   publish(
     exchange: string,
@@ -57,7 +58,7 @@ export class ConfirmedChannel implements OpenChannel {
         },
       );
     } catch (error) {
-      reject(new PublishFailed("The channel is closed", { cause: error }));
+      reject(isClosed(error) ? new PublishFailed("The channel is closed", { cause: error }) : error);
     }
     return promise;
   }
@@ -67,9 +68,16 @@ export class ConfirmedChannel implements OpenChannel {
   }
 }
 
+function isClosed(error: unknown): boolean {
+  return error instanceof amqp.IllegalOperationError;
+}
+
+/** Headers the broker acts on or writes: `CC` would copy a forwarded message to where it has been already, for ever. */
+const BROKER_HEADERS = ["CC", "BCC", "x-death"];
+
 /**
- * The properties a forwarded message keeps: all of them, but for `user_id` (only its owner may publish it) and
- * `expiration` (that of another queue).
+ * The properties a forwarded message keeps: all of them, but for `user_id` (only its owner may publish it),
+ * `expiration` (that of another queue) and headers that are the broker's.
  */
 export function forwardedProperties(
   { properties }: ConsumeMessage,
@@ -99,6 +107,11 @@ export function forwardedProperties(
   };
   return {
     ...Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== undefined)),
-    headers: { ...properties.headers, ...headers },
+    headers: {
+      ...Object.fromEntries(
+        Object.entries(properties.headers ?? {}).filter(([name]) => !BROKER_HEADERS.includes(name)),
+      ),
+      ...headers,
+    },
   };
 }

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises";
+import type { ConsumeMessage } from "amqplib";
 import type { Logger } from "pino";
 import {
   type HealthCommand,
@@ -16,7 +16,8 @@ import { consumeOn, type Delivery, type Outcome } from "./consumer.ts";
 import type { DeadLetters } from "./dead_letter.ts";
 import { type BrokerNames, routingKey } from "./names.ts";
 import { ConfirmedChannel, forwardedProperties } from "./publishing.ts";
-import { ACCESS_REFUSED, amqpCode } from "./topology.ts";
+import { isInUse } from "./reply_codes.ts";
+import { pause } from "./waiting.ts";
 
 /** How often a worker that is not the reader asks for the role. */
 const ELECTION_PAUSE_MS = 300;
@@ -83,41 +84,53 @@ export class Reader {
     return this.#strayEvents;
   }
 
-  /** A role of the connection: waits to be elected, then reads for as long as the channel lives. */
+  /** A role of the connection: waits to be elected, then reads for as long as the channel and the lock live. */
   readonly role = async (link: Link): Promise<void> => {
-    const channel = await this.#elected(link);
-    if (channel === undefined) return;
+    const channel = await ConfirmedChannel.open(link);
+    const deposed = new AbortController();
     try {
+      if (!(await this.#elected(channel, deposed))) return;
       this.#reading = true;
       this.#options.log.info("this worker is the reader of the shared queues");
-      await this.#read(channel);
+      await this.#read(channel, deposed.signal);
     } finally {
       this.#reading = false;
       await channel.close();
     }
   };
 
-  /** A channel that holds the lock, once the broker gives it; `undefined` when it is time to stop. */
-  async #elected(link: Link): Promise<ConfirmedChannel | undefined> {
-    const ended = AbortSignal.any([link.signal, this.#options.signal]);
+  /**
+   * Waits until nobody has the lock, and takes it. The broker logs an error for every claim it refuses: hence the look
+   * first.
+   *
+   * @returns false when it is time to stop, or another worker was elected between the look and the claim
+   */
+  async #elected(open: ConfirmedChannel, deposed: AbortController): Promise<boolean> {
+    const { names, signal } = this.#options;
+    const ended = AbortSignal.any([open.closed, signal]);
     while (!ended.aborted) {
-      const channel = await ConfirmedChannel.open(link);
-      try {
-        await channel.channel.consume(this.#options.names.routerLock, () => {}, { exclusive: true });
-        return channel;
-      } catch (error) {
-        if (amqpCode(error) !== ACCESS_REFUSED) throw error;
-        await delay(ELECTION_PAUSE_MS, undefined, { signal: ended }).catch(() => {});
+      const { consumerCount } = await open.channel.checkQueue(names.routerLock);
+      if (consumerCount === 0) {
+        // Whoever deletes the lock makes room for a second reader: the first one must go.
+        const onMessage = (message: ConsumeMessage | null) => message === null && deposed.abort();
+        try {
+          await open.channel.consume(names.routerLock, onMessage, { exclusive: true });
+          return true;
+        } catch (error) {
+          if (isInUse(error)) return false;
+          throw error;
+        }
       }
+      await pause(ELECTION_PAUSE_MS, ended);
     }
-    return undefined;
+    return false;
   }
 
-  async #read(channel: ConfirmedChannel): Promise<void> {
+  async #read(channel: ConfirmedChannel, deposed: AbortSignal): Promise<void> {
     const { names, commandQueues, healthQueues, deadLetters, log, signal } = this.#options;
     // One consumer that ends (its queue was deleted) ends the others: all are set up again, in the same order.
     const ended = new AbortController();
-    const stop = AbortSignal.any([signal, ended.signal]);
+    const stop = AbortSignal.any([signal, deposed, ended.signal]);
     const from = (queue: string, route: Route) =>
       consumeOn(channel, {
         queue,
@@ -182,7 +195,7 @@ export class Reader {
     command: SessionCommand | HealthCommand,
   ): Promise<Outcome> {
     const { names, now, answers } = this.#options;
-    const firstRoutedAtMs = Number(delivery.message.properties.headers?.[FIRST_ROUTED_AT] ?? now());
+    const firstRoutedAtMs = Number(delivery.message.properties.headers?.[FIRST_ROUTED_AT]) || now();
     if (now() - firstRoutedAtMs > ROUTING_PATIENCE_MS) {
       await answers.workerUnknown(command, delivery);
       return { dead: "worker_unknown" };
@@ -193,7 +206,10 @@ export class Reader {
       delivery.message.content,
       forwardedProperties(delivery.message, { [FIRST_ROUTED_AT]: firstRoutedAtMs }),
     );
-    return outcome === "routed" ? "ack" : "requeue";
+    if (outcome === "routed") return "ack";
+    // The broker closes the channel over a queue that is gone, the role ends with that, and the queue is declared again.
+    await channel.channel.checkQueue(names.retry);
+    return "requeue";
   }
 
   readonly #routeSend: Route = async (channel, delivery) => {

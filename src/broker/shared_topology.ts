@@ -1,9 +1,9 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Link } from "./connection.ts";
 import type { BrokerNames } from "./names.ts";
 import { declareInbox } from "./inbox.ts";
 import { declareOwnQueue, ensureBackendQueue, exchangeExists, onThrowAwayChannel } from "./topology.ts";
+import { pause } from "./waiting.ts";
 
 /**
  * How often the backend's exchange is looked for. While it is missing, often: what is published between its birth and
@@ -32,24 +32,20 @@ export interface TopologyOptions {
 export async function declareTopology(link: Link, options: TopologyOptions): Promise<void> {
   const { names, workerId, backendQueues, log } = options;
   for (const queue of backendQueues) await ensureBackendQueue(link, queue);
-  const own: [string, Record<string, unknown>?][] = [
-    [names.routerLock],
-    [names.sessionCommand],
-    [names.healthCommand],
-    [names.pending],
-    [names.expired],
-    [names.deadLetter],
-    [names.retry, {
-      "x-message-ttl": RETRY_PAUSE_MS,
-      "x-dead-letter-exchange": "",
-      "x-dead-letter-routing-key": names.pending,
-    }],
+  const plain = [
+    names.routerLock,
+    names.sessionCommand,
+    names.healthCommand,
+    names.pending,
+    names.expired,
+    names.deadLetter,
   ];
-  for (const [queue, queueArguments] of own) {
-    if (await declareOwnQueue(link, queue, queueArguments) === "used_as_is") {
-      log.warn({ queue }, "a queue of the worker's own exists with other arguments and is used as it is");
-    }
-  }
+  for (const queue of plain) await own(queue);
+  await own(names.retry, {
+    "x-message-ttl": RETRY_PAUSE_MS,
+    "x-dead-letter-exchange": "",
+    "x-dead-letter-routing-key": names.pending,
+  });
   await onThrowAwayChannel(
     link,
     (channel) => channel.assertExchange(names.router, "direct", { durable: true }),
@@ -57,6 +53,12 @@ export async function declareTopology(link: Link, options: TopologyOptions): Pro
   await declareInbox(link, names, workerId);
   // A worker that says it is ready misses nothing that is published from then on.
   await bindIfThere(link, options);
+
+  async function own(queue: string, queueArguments?: Record<string, unknown>): Promise<void> {
+    if (await declareOwnQueue(link, queue, queueArguments) === "used_as_is") {
+      log.warn({ queue }, "a queue of the worker's own exists with other arguments and is used as it is");
+    }
+  }
 }
 
 /**
@@ -78,8 +80,7 @@ export function bindToExchange(options: TopologyOptions, signal: AbortSignal) {
         );
       }
       missed = !bound;
-      const pauseMs = bound ? BOUND_EXCHANGE_PAUSE_MS : MISSING_EXCHANGE_PAUSE_MS;
-      await delay(pauseMs, undefined, { signal: ended }).catch(() => {});
+      await pause(bound ? BOUND_EXCHANGE_PAUSE_MS : MISSING_EXCHANGE_PAUSE_MS, ended);
     }
   };
 }

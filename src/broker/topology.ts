@@ -1,5 +1,6 @@
 import type { ConfirmChannel } from "amqplib";
 import { closeChannel, type Link, openChannel } from "./connection.ts";
+import { amqpCode, NOT_FOUND, PRECONDITION_FAILED } from "./reply_codes.ts";
 
 /** The broker has the entity with other arguments than these; it is used as it is. */
 export type Declared = "declared" | "used_as_is";
@@ -63,16 +64,4 @@ async function exists(link: Link, look: (channel: ConfirmChannel) => Promise<unk
     if (amqpCode(error) === NOT_FOUND) return false;
     throw error;
   }
-}
-
-/** Somebody else consumes the queue exclusively, or the user may not. */
-export const ACCESS_REFUSED = 403;
-/** The entity has other properties, or a queue that is only to be deleted when empty is not. */
-export const PRECONDITION_FAILED = 406;
-const NOT_FOUND = 404;
-
-/** The AMQP reply code of a refusal, if `error` is one. */
-export function amqpCode(error: unknown): number | undefined {
-  const code = (error as { code?: unknown } | undefined)?.code;
-  return typeof code === "number" ? code : undefined;
 }
