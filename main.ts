@@ -1,6 +1,5 @@
 import { parseArgs } from "node:util";
 import { EXIT } from "./src/exit_codes.ts";
-import { runWorker } from "./src/run.ts";
 import { VERSION } from "./src/version.ts";
 
 const HELP = `whatsapp-worker ${VERSION}: holds WhatsApp sessions for a backend and talks to it over RabbitMQ
@@ -14,8 +13,8 @@ Usage: worker [options]
   --version          print the version
   --help             print this
 
-Exit codes: 0 fine, 64 wrong usage, 69 broker out of reach, 70 fault of the program, 73 state folder unusable,
-78 configuration wrong.
+Exit codes: 0 fine, 64 wrong usage, 69 broker (with --check: or WhatsApp) out of reach, 70 fault of the program,
+73 state folder unusable, 78 configuration wrong. --check ends with the first that applies of 78, 73 and 69.
 `;
 
 const OPTIONS = {
@@ -34,9 +33,14 @@ async function main(args: string[]): Promise<number> {
     console.error(`${error instanceof Error ? error.message : error}\nTry 'worker --help'`);
     return EXIT.USAGE;
   }
+  const { check = false, json = false, "env-file": envFile } = options;
   if (options.help) console.log(HELP.trimEnd());
   else if (options.version) console.log(`whatsapp-worker ${VERSION}`);
-  else return await runWorker({ envFile: options["env-file"] });
+  else if (json && !check) {
+    console.error("Option '--json' goes with '--check'\nTry 'worker --help'");
+    return EXIT.USAGE;
+  } else if (check) return await (await import("./src/preflight/run.ts")).preflight({ envFile, json });
+  else return await (await import("./src/run.ts")).runWorker({ envFile });
   return EXIT.OK;
 }
 

@@ -1,0 +1,46 @@
+import { statfs } from "node:fs/promises";
+import { EXIT } from "../../exit_codes.ts";
+import { type Check, failure, ok, warning } from "../check.ts";
+import { configuration } from "./configuration.ts";
+import { stateFolder } from "./state_folder.ts";
+
+const MIB = 1024 * 1024;
+/** Below the first the worker may not get through a day without its broker, below the second not through a start. */
+const LITTLE_BYTES = 512 * MIB;
+const TOO_LITTLE_BYTES = 16 * MIB;
+const TOO_FEW_INODES = 100;
+
+/** Room for the state. */
+export const stateSpace: Check = {
+  id: "state.space",
+  title: "State disk",
+  why: "On a full disk no message is taken any more, as none could be remembered",
+  exitCode: EXIT.CANTCREAT,
+  after: [configuration, stateFolder],
+  async run(probe) {
+    const { path, nearest } = probe.valueOf(stateFolder);
+    let free: { bytes: number; inodes: number };
+    try {
+      const { bavail, bsize, ffree, files } = await statfs(nearest);
+      // Some file systems have no fixed number of inodes and say 0 of 0.
+      free = { bytes: bavail * bsize, inodes: files === 0 ? Infinity : ffree };
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotCapable)) throw error;
+      return { findings: [ok("not asked, as the program may not (--allow-sys=statfs)", { asked: false })] };
+    }
+    return { findings: [judge(path, free)] };
+  },
+};
+
+function judge(path: string, { bytes, inodes }: { bytes: number; inodes: number }) {
+  const facts = { asked: true, freeBytes: bytes, freeInodes: inodes };
+  const room = `${Math.floor(bytes / MIB)} MiB free`;
+  const remedy = `Make room on its disk, or set SESSION_DIR to a folder on another one; see: df -h '${path}'`;
+  if (bytes < TOO_LITTLE_BYTES) return failure({ code: "disk_full", found: `Only ${room}`, remedy, facts });
+  if (inodes < TOO_FEW_INODES) {
+    const found = `Only ${inodes} more files can be made on its disk`;
+    return failure({ code: "inodes_full", found, remedy: remedy.replace("df -h", "df -i"), facts });
+  }
+  if (bytes < LITTLE_BYTES) return warning({ code: "disk_low", found: `Only ${room}`, remedy, facts });
+  return ok(room, facts);
+}

@@ -1,0 +1,59 @@
+/** The database as it lies there, read without leaving a trace, also beside the worker that writes it. */
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { DatabaseSync } from "node:sqlite";
+import { DATABASE_FILE } from "../store/database.ts";
+
+/** What a look at the database shows. */
+export interface DatabaseLook {
+  readonly schemaVersion: number;
+  /** What `PRAGMA quick_check` says; empty when the file is sound. */
+  readonly faults: readonly string[];
+  readonly sessions: number;
+  readonly outboxDepth: number;
+}
+
+/**
+ * Reads the database in `folder`.
+ *
+ * @throws whatever SQLite says of a file it cannot read
+ */
+export function lookAtDatabase(folder: string): DatabaseLook {
+  const look = readOnly(folder, isSettled(folder));
+  // A worker that starts as an untouchable file is read changes it underneath: what looked torn may be whole.
+  return look.faults.length > 0 && !isSettled(folder) ? readOnly(folder, false) : look;
+}
+
+/** Whether nobody has the database open and nothing is left to be taken over from its log. */
+function isSettled(folder: string): boolean {
+  try {
+    Deno.statSync(join(folder, `${DATABASE_FILE}-wal`));
+    return false;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return true;
+    throw error;
+  }
+}
+
+/** @param settled read it as a file that cannot change: SQLite would leave a log and an index of it behind otherwise */
+function readOnly(folder: string, settled: boolean): DatabaseLook {
+  const url = pathToFileURL(join(folder, DATABASE_FILE));
+  if (settled) url.searchParams.set("immutable", "1");
+  const sqlite = new DatabaseSync(url, { readOnly: true });
+  try {
+    const first = (sql: string) => Object.values(sqlite.prepare(sql).get() ?? {})[0];
+    const schemaVersion = Number(first("PRAGMA user_version"));
+    const faults = sqlite.prepare("PRAGMA quick_check(5)").all().map((row) => String(row.quick_check));
+    const sound = faults.every((fault) => fault === "ok");
+    const count = (table: string) =>
+      sound && schemaVersion > 0 ? Number(first(`SELECT count(*) FROM ${table}`)) : 0;
+    return {
+      schemaVersion,
+      faults: faults.filter((fault) => fault !== "ok"),
+      sessions: count("session"),
+      outboxDepth: count("outbox"),
+    };
+  } finally {
+    sqlite.close();
+  }
+}
