@@ -17,8 +17,9 @@ export interface BaileysLogger {
  */
 export function baileysLogger(log: Logger): BaileysLogger {
   const sentence = (fields: unknown, message?: string): string => {
-    if (message !== undefined) return message;
-    return typeof fields === "string" ? fields : "event without a sentence";
+    // Called as `(sentence, stanza)` too.
+    if (typeof fields === "string") return fields;
+    return message ?? "event without a sentence";
   };
   const logger: BaileysLogger = {
     // Never `trace`: at that level Baileys writes every stanza as text.

@@ -6,7 +6,7 @@ export type Reaction =
   | "reconnect"
   /** Nobody scanned: count the attempt, then show another QR or give up. */
   | "next_qr_attempt"
-  /** Another connection took over: do not fight, come back much later. */
+  /** Another connection took over, or WhatsApp wants to be left alone: come back much later. */
   | "yield"
   /** The phone unlinked this device: the credentials are void. */
   | "logged_out"
@@ -24,12 +24,24 @@ export interface Closure {
 
 /** Baileys' word for "all QR refs were shown"; it shares its code with a lost link. */
 const REFS_ENDED = "QR refs attempts ended";
+/** Every complaint about the server's certificates has this in it; WhatsApp's own 400 has not. */
+const CERTIFICATE = /certificat/;
 
+/** The code of whatever is attempted on a socket that is closing or closed. */
+export const CONNECTION_CLOSED = 428;
+
+/**
+ * Those of Baileys' `DisconnectReason`, and those WhatsApp gives in `<failure reason>`.
+ *
+ * @see https://github.com/tulir/whatsmeow/blob/main/types/events/events.go ConnectFailureReason, for 400, 402 and 406
+ */
 const CLOSURES: Readonly<Record<number, Omit<Closure, "code">>> = {
-  400: { reason: "untrusted_server", reaction: "reconnect" },
+  400: { reason: "login_failed", reaction: "reconnect" },
   401: { reason: "logged_out", reaction: "logged_out" },
+  402: { reason: "temporarily_banned", reaction: "yield" },
   403: { reason: "banned", reaction: "banned" },
   405: { reason: "client_outdated", reaction: "reconnect" },
+  406: { reason: "banned", reaction: "banned" },
   408: { reason: "connection_lost", reaction: "reconnect" },
   411: { reason: "multidevice_mismatch", reaction: "reconnect" },
   419: { reason: "credentials_void", reaction: "logged_out" },
@@ -45,5 +57,22 @@ export function closureOf(code: number, message: string): Closure {
   if (code === 408 && message.includes(REFS_ENDED)) {
     return { code, reason: "qr_expired", reaction: "next_qr_attempt" };
   }
+  if (code === 400 && CERTIFICATE.test(message)) {
+    return { code, reason: "untrusted_server", reaction: "reconnect" };
+  }
   return { code, ...(CLOSURES[code] ?? { reason: "connection_failed", reaction: "reconnect" }) };
+}
+
+/**
+ * What to do when the request for a websocket was answered with an HTTP status. It says something about the way to
+ * WhatsApp, never about the account: a proxy's 403 is no ban.
+ */
+export function closureOfUpgrade(status: number): Closure {
+  return { code: status, reason: "upgrade_refused", reaction: "reconnect" };
+}
+
+/** Code and message of what Baileys throws: a Boom, whose code is in `output`, or an error of a library below it. */
+export function describe(error: unknown): { code: number; message: string } {
+  const { output, message } = (error ?? {}) as { output?: { statusCode?: number }; message?: string };
+  return { code: output?.statusCode ?? 0, message: message ?? String(error) };
 }

@@ -18,6 +18,8 @@ export class Receipts {
   readonly #store: Store;
   readonly #announcer: Announcer;
   readonly #newId: () => string;
+  /** A record is read, judged and written without another change in between. */
+  #last: Promise<void> = Promise.resolve();
 
   constructor(store: Store, announcer: Announcer, newId: () => string) {
     this.#store = store;
@@ -29,7 +31,24 @@ export class Receipts {
    * A status has been reached. Those before it are told first when nothing was heard of them: what was read has been
    * delivered, and Baileys tells only the last of two receipts that come together.
    */
-  async reached(numberId: string, whatsappId: string, status: SendStatus): Promise<void> {
+  reached(numberId: string, whatsappId: string, status: SendStatus): Promise<void> {
+    return this.#inTurn(() => this.#reached(numberId, whatsappId, status));
+  }
+
+  /** A send has failed; a record that has reached more than that stays as it is. */
+  failed(record: SendRecord, failure: SendFailure): Promise<void> {
+    return this.#inTurn(() => this.#failed(record, failure));
+  }
+
+  /** Says again what was said last about a send. */
+  async repeat({ answer, answerId, answerTo }: SendRecord): Promise<void> {
+    if (answer === undefined || answerId === undefined) return;
+    await this.#announcer.commit(
+      this.#announcer.status(answer, { messageId: answerId, correlationId: answerTo }),
+    );
+  }
+
+  async #reached(numberId: string, whatsappId: string, status: SendStatus): Promise<void> {
     let record = await this.#store.ledger.findByWhatsappId(numberId, whatsappId);
     if (record === undefined) return;
     const statements: Statement[] = [];
@@ -43,22 +62,22 @@ export class Receipts {
     if (statements.length > 0) await this.#announcer.commit(statements);
   }
 
-  /** A send has failed; a record that has reached more than that stays as it is. */
-  async failed(record: SendRecord, failure: SendFailure): Promise<void> {
+  async #failed(record: SendRecord, failure: SendFailure): Promise<void> {
     const current = await this.#store.ledger.find(record.numberId, record.fingerprint) ?? record;
     if (isProgress("FAILED", current.status)) return;
-    const { statements } = this.#answer({ ...current, status: "FAILED", final: !failure.retryable }, {
-      ...failure,
-    });
-    await this.#announcer.commit(statements);
+    const failed: SendRecord = {
+      ...current,
+      answerTo: record.answerTo,
+      status: "FAILED",
+      final: !failure.retryable,
+    };
+    await this.#announcer.commit(this.#answer(failed, { ...failure }).statements);
   }
 
-  /** Says again what was said last about a send. */
-  async repeat({ answer, answerId, answerTo }: SendRecord): Promise<void> {
-    if (answer === undefined || answerId === undefined) return;
-    await this.#announcer.commit(
-      this.#announcer.status(answer, { messageId: answerId, correlationId: answerTo }),
-    );
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => {});
+    return done;
   }
 
   #answer(

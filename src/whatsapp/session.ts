@@ -2,44 +2,25 @@ import { setTimeout as delay } from "node:timers/promises";
 import { proto, type WAMessage, type WAMessageUpdate } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
 import type { Announcer, EventFields, EventOptions } from "../announcer.ts";
-import { phoneOfJid } from "../contract/addresses.ts";
+import { phoneOfJid, sessionName } from "../contract/addresses.ts";
+import type { Id } from "../contract/ids.ts";
+import { parseJson } from "../contract/json.ts";
 import type { Statement } from "../store/database.ts";
 import type { SessionRecord } from "../store/session_records.ts";
 import type { Store } from "../store/store.ts";
 import { CredentialsUnreadable, isLinked, loadAuthState, type StoredAuthState } from "./auth_state.ts";
+import { Backoff } from "./backoff.ts";
 import type { Closure } from "./close_codes.ts";
+import { addPhoneNumber } from "./inbound/phone_number.ts";
 import type { Inbound } from "./inbound/inbound.ts";
-import { qrDataUrl } from "./qr.ts";
+import { type Invitation, Pairing, type PairingMethod } from "./pairing.ts";
 import { type Receipts, statusOf } from "./receipts.ts";
 import { type LinkedAccount, openSocket, type Socket } from "./socket.ts";
 import { healthOf, type SessionState } from "./states.ts";
+import { type Transmission, Transmissions, type TransmitOptions } from "./transmissions.ts";
 
-/** Pauses between attempts to reach WhatsApp: doubled from the first to the last, each with jitter. */
-const FIRST_PAUSE_MS = 1_000;
-const LONGEST_PAUSE_MS = 5 * 60_000;
-/** How long a session whose credentials another connection uses keeps away. */
-const REPLACED_PAUSE_MS = 15 * 60_000;
-/** WhatsApp's own lives of a QR: the first, and those after it. */
-const FIRST_QR_MS = 60_000;
-const NEXT_QR_MS = 20_000;
-/** A pairing code dies with its socket, which lives as long as a run of six QR refs. */
-const PAIRING_CODE_MS = FIRST_QR_MS + 5 * NEXT_QR_MS;
-
-/** How the phone is asked to link this device. */
-export type PairingMethod = "qr" | "code";
-
-/** What became of a message that was handed to the socket. */
-export type Transmission =
-  /** WhatsApp's server has it. */
-  | { readonly outcome: "accepted" }
-  /** WhatsApp's server will not take it. */
-  | { readonly outcome: "refused"; readonly code: string }
-  /** It was written, or may have been, and nothing was heard of it. */
-  | { readonly outcome: "unanswered" }
-  /** The link was lost before an answer came. */
-  | { readonly outcome: "disconnected" }
-  /** It could not be made ready for its recipient. */
-  | { readonly outcome: "failed"; readonly error: string };
+/** How long a session that was told to keep away does so. */
+const YIELD_PAUSE_MS = 15 * 60_000;
 
 /** What every session of a worker is given. */
 export interface SessionContext {
@@ -61,33 +42,33 @@ export interface SessionContext {
 }
 
 /**
- * One number's life with WhatsApp, as a state machine over sockets that come and go. The commands of the backend move
- * it, and so do closes, as the table in `close_codes.ts` says.
+ * One number's life with WhatsApp: a state machine over sockets that come and go. Commands of the backend start and end
+ * a **run**; within a run one socket follows the other, as the table in `close_codes.ts` says. What a socket tells is
+ * handled in the order it came, and nothing of an earlier run moves the state of a later one.
  */
 export class Session {
   readonly #context: SessionContext;
-  readonly #log: Logger;
-  readonly #acks = new Map<string, (transmission: Transmission) => void>();
+  readonly #transmissions = new Transmissions();
+  readonly #backoff: Backoff;
+  #log: Logger;
   #record: SessionRecord;
   #state: SessionState = "closed";
   #stateChanged = Promise.withResolvers<void>();
-  /** What the session is doing since it was opened; aborted when it is closed or opened anew. */
+  /** Aborted when the run is over. */
   #run = new AbortController();
+  #running: Promise<void> = Promise.resolve();
   #socket: Socket | undefined;
   #account: LinkedAccount | undefined;
-  #pairing: PairingMethod = "qr";
-  #qrAttempt = 1;
-  #qrsShown = 0;
-  #failures = 0;
-  #lastCloseCode: number | undefined;
-  #loggingOut = false;
-  /** What arrives is handled in the order it came. */
-  #arrivals: Promise<void> = Promise.resolve();
+  #pairing: Pairing | undefined;
+  #toldCloseCode: number | undefined;
+  /** The end of what was told and is not handled yet. */
+  #told: Promise<void> = Promise.resolve();
 
   constructor(record: SessionRecord, context: SessionContext) {
     this.#record = record;
     this.#context = context;
-    this.#log = context.log;
+    this.#backoff = new Backoff(context);
+    this.#log = this.#logOf(record);
   }
 
   get record(): SessionRecord {
@@ -98,33 +79,39 @@ export class Session {
     return this.#state;
   }
 
+  get log(): Logger {
+    return this.#log;
+  }
+
   /** Takes over what a new command says of the session: who asked, and the backend's own id. */
   async update(changes: Partial<Omit<SessionRecord, "numberId">>): Promise<void> {
     this.#record = { ...this.#record, ...changes };
+    this.#log = this.#logOf(this.#record);
     await this.#context.store.sessions.save(this.#record);
   }
 
-  /** Opens a socket, closing the one there is: with the stored credentials, or to pair. */
-  async open(pairing: PairingMethod = "qr"): Promise<void> {
-    await this.#leave();
-    this.#pairing = pairing;
-    this.#qrAttempt = 1;
-    this.#failures = 0;
-    this.#lastCloseCode = undefined;
+  /** Starts a run, ending the one there is: with the stored credentials, or to pair. */
+  async open(method: PairingMethod = "qr"): Promise<void> {
+    const signal = await this.#leave();
+    if (signal.aborted) return;
+    const { maxQrAttempts: maxAttempts, qrLifetimeMs, now } = this.#context;
+    const { phoneNumber } = this.#record;
+    this.#pairing = new Pairing({ method, phoneNumber, maxAttempts, qrLifetimeMs, now });
+    this.#backoff.reset();
+    this.#toldCloseCode = undefined;
     await this.#setState("connecting");
-    await this.#connect();
+    this.#running = this.#keepConnected(signal);
   }
 
   /** Closes the socket and keeps the credentials. */
   async close(reason: string): Promise<void> {
-    await this.#leave();
-    await this.#setState("closed", this.#event({ action: "closed", reason }));
+    const signal = await this.#leave();
+    if (!signal.aborted) await this.#setState("closed", this.#event({ action: "closed", reason }));
   }
 
   /** Closes the socket because the process ends: the session is as it was when it comes back. */
   async shutDown(): Promise<void> {
     await this.#leave();
-    await this.#arrivals;
   }
 
   /**
@@ -133,21 +120,31 @@ export class Session {
    * @returns false when WhatsApp cannot be told now, so that nothing was done
    */
   async logOut(): Promise<boolean> {
-    if (this.#state === "connected" && this.#socket !== undefined) {
-      this.#loggingOut = true;
-      // Ends in a close with 401, as if the phone had unlinked it.
-      await this.#socket.baileys.logout();
-      return true;
-    }
-    if (this.#account !== undefined || (await this.#isLinked())) return false;
+    const socket = this.#socket;
+    if (this.#state === "connected" && socket !== undefined) {
+      try {
+        await socket.baileys.logout();
+      } catch (error) {
+        this.#log.warn({ err: error }, "WhatsApp could not be told of the logout");
+        return false;
+      }
+    } else if (await this.#isLinked()) return false;
     await this.#leave();
-    await this.#end([...this.#event({ action: "logged_out", reason: "logout" })]);
+    await this.#end(this.#event({ action: "logged_out", reason: "logout" }));
     return true;
   }
 
-  /** Tells the backend again that the session is connected. */
-  async confirmConnected(message: string): Promise<void> {
-    await this.#context.announcer.commit(this.#event({ ...this.#connectedFields(), message }));
+  /** Tells the backend again what it has to know: that the session is connected, or which QR is to be scanned. */
+  async repeat(message: string): Promise<void> {
+    const invitation = this.#invitation;
+    if (invitation !== undefined) await this.#context.announcer.commit(this.#inviting(invitation));
+    else await this.#context.announcer.commit(this.#event({ ...this.#connectedFields(), message }));
+  }
+
+  /** Whether a wish to be linked by `method` is fulfilled, or its QR or code waits for the phone already. */
+  isOpenFor(method: PairingMethod): boolean {
+    if (this.#state === "connected") return true;
+    return this.#invitation !== undefined && this.#pairing?.isFor(method, this.#record.phoneNumber) === true;
   }
 
   /** Answers `status` for this number. */
@@ -168,47 +165,55 @@ export class Session {
   }
 
   /** Hands a message to WhatsApp and waits for the server's word. */
-  async transmit(
-    jid: string,
-    message: proto.IMessage,
-    { whatsappId, timeoutMs }: { whatsappId: string; timeoutMs: number },
-  ): Promise<Transmission> {
+  async transmit(jid: string, message: proto.IMessage, options: TransmitOptions): Promise<Transmission> {
     const socket = this.#socket;
     if (this.#state !== "connected" || socket === undefined) return { outcome: "disconnected" };
-    const answer = Promise.withResolvers<Transmission>();
-    this.#acks.set(whatsappId, answer.resolve);
-    const timer = new AbortController();
-    const written = socket.baileys.relayMessage(jid, message, { messageId: whatsappId });
-    written.catch((error) => {
-      const lost = this.#socket !== socket || this.#state !== "connected";
-      answer.resolve(
-        lost ? { outcome: "disconnected" } : { outcome: "failed", error: String(error?.message ?? error) },
-      );
-    });
-    try {
-      return await Promise.race([
-        answer.promise,
-        delay(timeoutMs, { outcome: "unanswered" } as const, { signal: timer.signal }),
-      ]);
-    } finally {
-      timer.abort();
-      this.#acks.delete(whatsappId);
+    return await this.#transmissions.transmit(socket, jid, message, options);
+  }
+
+  /** A run: one socket after the other until `signal` aborts, or there is nothing more to try. Never rejects. */
+  async #keepConnected(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      let pauseMs: number | undefined;
+      try {
+        pauseMs = await this.#holdSocket(signal);
+      } catch (error) {
+        pauseMs = this.#backoff.nextMs();
+        this.#log.error({ err: error, pauseMs }, "a session failed and is tried again");
+      }
+      if (pauseMs === undefined) return;
+      await delay(pauseMs, undefined, { signal }).catch(() => {});
     }
   }
 
-  async #connect(): Promise<void> {
-    const { signal } = this.#run;
-    const { store, webUrl, qrLifetimeMs } = this.#context;
+  /** Opens a socket, waits for its end and reacts to it. @returns when to open the next one; `undefined`: never */
+  async #holdSocket(signal: AbortSignal): Promise<number | undefined> {
+    const { store } = this.#context;
     let auth: StoredAuthState;
     try {
       auth = await loadAuthState(store.credentials, this.#record.numberId);
     } catch (error) {
       if (!(error instanceof CredentialsUnreadable)) throw error;
-      return await this.#refuseCredentials(error);
+      if (!signal.aborted) await this.#refuseCredentials(error);
+      return undefined;
     }
-    if (signal.aborted) return;
-    this.#qrsShown = 0;
-    this.#socket = openSocket({
+    if (signal.aborted) return undefined;
+    const wasLinked = isLinked(auth.creds);
+    const closure = await this.#socketsEnd(auth, signal);
+    if (closure === undefined) return undefined;
+    const { code, reason, reaction } = closure;
+    const level = reason === "untrusted_server" ? "error" : "info";
+    this.#log[level]({ code, reason, reaction }, "the socket to WhatsApp was closed");
+    return await this.#react(closure, { wasLinked, isLinked: isLinked(auth.creds) });
+  }
+
+  /** Resolves with how the socket was closed, once all it has told is handled; `undefined` when the run was over first. */
+  async #socketsEnd(auth: StoredAuthState, signal: AbortSignal): Promise<Closure | undefined> {
+    const { store, webUrl, qrLifetimeMs } = this.#context;
+    const closed = Promise.withResolvers<Closure | undefined>();
+    signal.addEventListener("abort", () => closed.resolve(undefined), { once: true });
+    this.#pairing?.begin();
+    const socket = openSocket({
       url: webUrl,
       auth,
       qrLifetimeMs,
@@ -218,114 +223,111 @@ export class Session {
         return sent?.content && proto.Message.decode(sent.content);
       },
       events: {
-        onQr: (qr) => this.#do("showing a QR", () => this.#showQr(qr)),
-        onOpen: (account) => this.#do("connecting", () => this.#opened(account)),
-        onClose: (closure) => this.#do("handling a close", () => this.#closed(closure, isLinked(auth.creds))),
-        onMessages: (messages) => this.#arrived(() => this.#received(messages)),
-        onUpdates: (updates) => this.#arrived(() => this.#receipted(updates)),
-        onAck: (whatsappId, error) => this.#acknowledged(whatsappId, error),
+        onQr: (qr) => this.#inTurn("showing a QR", () => this.#invite(qr, socket, signal)),
+        onOpen: (account) => this.#inTurn("connecting", () => this.#opened(account, signal)),
+        onClose: (closure) => this.#inTurn("handling a close", () => closed.resolve(closure)),
+        onMessages: (messages) => {
+          for (const message of messages) {
+            this.#inTurn("taking a message", () => this.#received(message, socket));
+          }
+        },
+        onUpdates: (updates) => {
+          for (const update of updates) this.#inTurn("taking a receipt", () => this.#receipted(update));
+        },
+        onAck: (whatsappId, error) =>
+          this.#inTurn("taking an ack", () => this.#acknowledged(whatsappId, error)),
       },
     });
-  }
-
-  async #showQr(qr: string): Promise<void> {
-    const { now, qrLifetimeMs, maxQrAttempts, announcer } = this.#context;
-    const { signal } = this.#run;
-    const first = this.#qrsShown++ === 0;
-    if (this.#pairing === "code") return first ? await this.#showPairingCode() : undefined;
-    const expiresAt = now() + (qrLifetimeMs ?? (first ? FIRST_QR_MS : NEXT_QR_MS));
-    const qrCode = await qrDataUrl(qr);
-    if (signal.aborted) return;
-    const fields = {
-      action: "qr_generated",
-      qrCode,
-      expiresAt,
-      attempt: this.#qrAttempt,
-      maxAttempts: maxQrAttempts,
-    };
-    const statements = this.#event(fields, { expiresAtMs: expiresAt });
-    if (this.#state === "awaiting_scan") await announcer.commit(statements);
-    else await this.#setState("awaiting_scan", statements);
-  }
-
-  async #showPairingCode(): Promise<void> {
-    const { signal } = this.#run;
-    const pairingCode = await this.#socket?.baileys.requestPairingCode(this.#record.phoneNumber);
-    if (signal.aborted || pairingCode === undefined) return;
-    const expiresAt = this.#context.now() + PAIRING_CODE_MS;
-    const fields = { action: "pairing_code", pairingCode, expiresAt };
-    await this.#setState("awaiting_scan", this.#event(fields, { expiresAtMs: expiresAt }));
-  }
-
-  async #opened(account: LinkedAccount): Promise<void> {
-    this.#account = account;
-    this.#failures = 0;
-    this.#lastCloseCode = undefined;
-    await this.#setState("connected", this.#event(this.#connectedFields()));
-    this.#log.info("connected to WhatsApp");
-  }
-
-  async #closed(closure: Closure, linked: boolean): Promise<void> {
+    this.#socket = socket;
+    const closure = await closed.promise;
+    if (signal.aborted) return undefined;
     this.#socket = undefined;
-    for (const answer of this.#acks.values()) answer({ outcome: "disconnected" });
+    this.#transmissions.disconnected();
+    return closure;
+  }
+
+  async #react(
+    closure: Closure,
+    { wasLinked, isLinked }: { wasLinked: boolean; isLinked: boolean },
+  ): Promise<number | undefined> {
     const { code, reason, reaction } = closure;
-    this.#log.info({ code, reason, reaction }, "the socket to WhatsApp was closed");
+    // However the socket ended that a phone was linked on: the next one logs in.
+    if (isLinked && !wasLinked && (reaction === "restart" || reaction === "next_qr_attempt")) {
+      await this.#setState("connecting");
+      return 0;
+    }
     switch (reaction) {
-      case "restart":
-        return await this.#connect();
       case "next_qr_attempt":
         return await this.#nextQrAttempt();
       case "logged_out":
         // Before pairing there is nothing to log out of: WhatsApp only refuses this socket.
-        if (!linked) return await this.#reconnect(closure, this.#pauseMs());
-        return await this.#end(
-          this.#event({ action: "logged_out", reason: this.#loggingOut ? "logout" : reason, code }),
-        );
+        if (!isLinked) return await this.#reconnect(closure, this.#backoff.nextMs());
+        await this.#end(this.#event({ action: "logged_out", reason, code }));
+        return undefined;
       case "banned":
-        return await this.#setState("banned", [
-          ...this.#event({ action: "logged_out", reason, code }),
-          ...this.#context.store.credentials.forgetting(this.#record.numberId),
-        ]);
+        if (!isLinked) return await this.#reconnect(closure, this.#backoff.nextMs());
+        await this.#banned(closure);
+        return undefined;
       case "yield":
-        return await this.#reconnect(closure, REPLACED_PAUSE_MS);
+        return await this.#reconnect(closure, YIELD_PAUSE_MS);
+      case "restart":
       case "reconnect":
-        return await this.#reconnect(closure, this.#pauseMs());
+        return await this.#reconnect(closure, this.#backoff.nextMs());
     }
   }
 
-  async #reconnect({ code, reason, reaction }: Closure, pauseMs: number): Promise<void> {
-    const { signal } = this.#run;
+  async #invite(qr: string, socket: Socket, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    let invitation: Invitation | undefined;
+    try {
+      invitation = await this.#pairing?.invite(qr, socket);
+    } catch (error) {
+      // Its socket is gone, or about to go: the next one asks again.
+      this.#log.warn({ err: error }, "WhatsApp could not be asked for a pairing code");
+    }
+    if (invitation === undefined || signal.aborted) return;
+    const statements = this.#inviting(invitation);
+    if (this.#state === "awaiting_scan") await this.#context.announcer.commit(statements);
+    else await this.#setState("awaiting_scan", statements);
+  }
+
+  async #opened(account: LinkedAccount, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    this.#account = account;
+    this.#backoff.opened();
+    this.#toldCloseCode = undefined;
+    await this.#setState("connected", this.#event(this.#connectedFields()));
+    this.#log.info("connected to WhatsApp");
+  }
+
+  async #reconnect({ code, reason, reaction }: Closure, pauseMs: number): Promise<number> {
     // Said once for each cause, not at every attempt of a long outage.
-    const news = this.#lastCloseCode !== code;
-    this.#lastCloseCode = code;
+    const news = this.#toldCloseCode !== code;
+    this.#toldCloseCode = code;
     await this.#setState(
       reaction === "yield" ? "replaced" : "reconnecting",
       news ? this.#event({ action: "disconnected", code, reason, willReconnect: true }) : [],
     );
-    await delay(pauseMs, undefined, { signal }).catch(() => {});
-    if (!signal.aborted) await this.#connect();
+    return pauseMs;
   }
 
-  async #nextQrAttempt(): Promise<void> {
-    const { maxQrAttempts, announcer } = this.#context;
-    if (this.#qrAttempt >= maxQrAttempts) {
-      return await this.#end(this.#event({
-        action: "error",
-        code: "qr_attempts_exhausted",
-        error:
-          `Nobody scanned the QR in ${maxQrAttempts} attempts: the session is removed, send 'create' to start again`,
-        attempt: this.#qrAttempt,
-        maxAttempts: maxQrAttempts,
-      }));
+  async #nextQrAttempt(): Promise<number | undefined> {
+    const { fields, givenUp } = this.#pairing!.missed();
+    if (givenUp) {
+      await this.#end(this.#event(fields));
+      return undefined;
     }
-    this.#qrAttempt++;
-    await announcer.commit(this.#event({
-      action: "qr_regenerating",
-      attempt: this.#qrAttempt,
-      maxAttempts: maxQrAttempts,
-      message: `Nobody scanned the QR in time: attempt ${this.#qrAttempt} of ${maxQrAttempts}`,
-    }));
-    await this.#connect();
+    await this.#context.announcer.commit(this.#event(fields));
+    return 0;
+  }
+
+  async #banned({ code, reason }: Closure): Promise<void> {
+    // A restart would show a QR for a number that nobody can link.
+    await this.update({ wanted: "closed" });
+    await this.#setState("banned", [
+      ...this.#event({ action: "logged_out", reason, code }),
+      ...this.#context.store.credentials.forgetting(this.#record.numberId),
+    ]);
   }
 
   async #refuseCredentials(error: CredentialsUnreadable): Promise<void> {
@@ -353,28 +355,27 @@ export class Session {
     onEnded(this);
   }
 
-  async #received(messages: readonly WAMessage[]): Promise<void> {
-    for (const message of messages) {
-      await this.#context.inbound.take(this.#record, message, this.#account?.jid ?? "");
-    }
+  async #received(message: WAMessage, socket: Socket): Promise<void> {
+    const { lidMapping } = socket.baileys.signalRepository;
+    await addPhoneNumber(message, (lid) => lidMapping.getPNForLID(lid));
+    await this.#context.inbound.take(this.#record, message, this.#account ?? { jid: "", lid: null });
   }
 
-  async #receipted(updates: readonly WAMessageUpdate[]): Promise<void> {
-    for (const update of updates) {
-      const status = statusOf(update);
-      if (status === undefined || !update.key.fromMe || !update.key.id) continue;
-      await this.#context.receipts.reached(this.#record.numberId, update.key.id, status);
-    }
+  async #receipted(update: WAMessageUpdate): Promise<void> {
+    const status = statusOf(update);
+    const { fromMe, id } = update.key;
+    if (status === undefined || !fromMe || !id) return;
+    await this.#context.receipts.reached(this.#record.numberId, id, status);
+    // Whose contact has the message, the server must have had it.
+    this.#transmissions.answered(id, { outcome: "accepted" });
   }
 
-  #acknowledged(whatsappId: string, error: string | undefined): void {
-    const answer = this.#acks.get(whatsappId);
-    if (error !== undefined) return answer?.({ outcome: "refused", code: error });
-    // Written down here and not by whoever waits: the ack may come after the wait was given up.
-    this.#arrived(async () => {
+  /** Written down here and not by whoever waits: the ack may come after the wait was given up. */
+  async #acknowledged(whatsappId: string, error: string | undefined): Promise<void> {
+    if (error === undefined) {
       await this.#context.receipts.reached(this.#record.numberId, whatsappId, "SENT");
-      answer?.({ outcome: "accepted" });
-    });
+      this.#transmissions.answered(whatsappId, { outcome: "accepted" });
+    } else this.#transmissions.answered(whatsappId, { outcome: "refused", code: error });
   }
 
   async #setState(state: SessionState, statements: readonly Statement[] = []): Promise<void> {
@@ -386,6 +387,14 @@ export class Session {
     this.#stateChanged = Promise.withResolvers();
     const changed = before.status !== after.status || before.reason !== after.reason;
     await announcer.commit([...statements, ...(changed ? announcer.health(this.#record, after) : [])]);
+  }
+
+  get #invitation(): Invitation | undefined {
+    return this.#state === "awaiting_scan" ? this.#pairing?.latest : undefined;
+  }
+
+  #inviting({ fields, expiresAtMs }: Invitation): Statement[] {
+    return this.#event(fields, { expiresAtMs });
   }
 
   #connectedFields(): EventFields {
@@ -405,14 +414,21 @@ export class Session {
     return this.#context.announcer.session(this.#record, fields, options);
   }
 
-  /** Ends whatever the session is doing: its pause, its pairing, its socket. */
-  async #leave(): Promise<void> {
+  /**
+   * Ends the run: its pause, its pairing, its socket. Resolves when nothing of it is left but the effects it had.
+   *
+   * @returns the signal of the next run, aborted already when another command has begun one meanwhile
+   */
+  async #leave(): Promise<AbortSignal> {
     this.#run.abort();
-    this.#run = new AbortController();
+    const { signal } = this.#run = new AbortController();
     const socket = this.#socket;
     this.#socket = undefined;
-    for (const answer of this.#acks.values()) answer({ outcome: "disconnected" });
     await socket?.end();
+    await this.#running;
+    await this.#told;
+    this.#transmissions.disconnected();
+    return signal;
   }
 
   async #isLinked(): Promise<boolean> {
@@ -424,19 +440,15 @@ export class Session {
     }
   }
 
-  #pauseMs(): number {
-    const ceilingMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#failures++);
-    return ceilingMs * (0.5 + this.#context.random() / 2);
-  }
-
-  /** Runs the reaction to an event of the socket. What fails here has nobody above it to be told. */
-  #do(what: string, work: () => Promise<void>): void {
-    work().catch((error) => this.#log.error({ err: error }, `a session failed at ${what}`));
-  }
-
-  #arrived(work: () => Promise<void>): void {
-    this.#arrivals = this.#arrivals.then(work).catch((error) => {
-      this.#log.error({ err: error }, "what WhatsApp delivered could not be kept");
+  /** Handles what a socket tells after all it has told before. What fails here has nobody above it to be told. */
+  #inTurn(what: string, work: () => Promise<void> | void): void {
+    this.#told = this.#told.then(work).catch((error) => {
+      this.#log.error({ err: error }, `a session failed at ${what}`);
     });
+  }
+
+  #logOf({ numberId, numberIdJson, phoneNumber }: SessionRecord): Logger {
+    const sessionId = sessionName(parseJson(numberIdJson) as Id, phoneNumber);
+    return this.#context.log.child({ numberId, sessionId });
   }
 }

@@ -1,9 +1,8 @@
 import type { Logger } from "pino";
 import type { Announcer } from "../announcer.ts";
-import { sessionName } from "../contract/addresses.ts";
 import type { SessionCommand } from "../contract/commands.ts";
 import { type Id, idText } from "../contract/ids.ts";
-import { parseJson, stringifyJson } from "../contract/json.ts";
+import { stringifyJson } from "../contract/json.ts";
 import type { SessionRecord } from "../store/session_records.ts";
 import type { Store } from "../store/store.ts";
 import { Session, type SessionContext } from "./session.ts";
@@ -36,6 +35,8 @@ export class Sessions {
   readonly #options: SessionsOptions;
   readonly #log: Logger;
   readonly #sessions = new Map<string, Session>();
+  /** Numbers whose session is over and whose lease is being given up. */
+  readonly #leaving = new Map<string, Promise<void>>();
 
   constructor(options: SessionsOptions) {
     this.#options = options;
@@ -55,9 +56,11 @@ export class Sessions {
     const records = await this.#options.store.sessions.all();
     await Promise.all(records.map(async (record) => {
       const session = this.#add(record);
-      const claim = await this.#options.leases.claim(record.numberId);
-      if (claim === "refused") return await this.#leaseLost(session);
-      if (claim === "held" && record.wanted === "open") await session.open();
+      try {
+        await this.#restore(session);
+      } catch (error) {
+        session.log.error({ err: error }, "a session could not be restored");
+      }
     }));
     if (records.length > 0) this.#log.info({ sessions: records.length }, "sessions restored");
   }
@@ -69,34 +72,27 @@ export class Sessions {
   async handle({ command, commandId }: CommandInHand): Promise<"done" | "held_elsewhere"> {
     const { action, numberId } = command;
     if (numberId === undefined) throw new TypeError(`Cannot carry out '${action}' without a number`);
-    if (action === "create" || action === "pairing_code") {
-      return await this.#create(command, numberId, commandId);
-    }
-
     const session = this.#sessions.get(idText(numberId));
+    switch (action) {
+      case "create":
+      case "pairing_code":
+        return await this.#open(command, numberId, commandId);
+      case "reconnect":
+      case "regenerate_qr":
+        // A backend that asks to reconnect what this worker never had means "open it".
+        if (session !== undefined || command.phoneNumber !== undefined) {
+          return await this.#open(command, numberId, commandId);
+        }
+    }
     if (session === undefined) {
-      // A backend that asks to reconnect what this worker never had means "open it".
-      if (command.phoneNumber !== undefined && (action === "reconnect" || action === "regenerate_qr")) {
-        return await this.#create(command, numberId, commandId);
-      }
       await this.#answerNoSession(command, numberId, commandId);
       return "done";
     }
-    await session.update(changesOf(command, commandId));
+    const changes = { ...changesOf(command, commandId), phoneNumber: session.record.phoneNumber };
+    await session.update(action === "close" ? { ...changes, wanted: "closed" } : changes);
     switch (action) {
       case "close":
-        await session.update({ wanted: "closed" });
         await session.close("command");
-        break;
-      case "reconnect":
-        await session.update({ wanted: "open" });
-        await session.open();
-        break;
-      case "regenerate_qr":
-        await session.update({ wanted: "open" });
-        if (session.state === "connected") {
-          await session.confirmConnected("Already connected: no QR is needed");
-        } else await session.open();
         break;
       case "logout":
         if (!(await session.logOut())) await this.#answerCannotLogOut(session);
@@ -119,14 +115,17 @@ export class Sessions {
     await Promise.all(this.all().map((session) => session.shutDown()));
   }
 
-  async #create(
+  /** Whatever opens a socket comes through here, because it takes the lease. */
+  async #open(
     command: SessionCommand,
     numberId: Id,
     commandId: string | undefined,
   ): Promise<"done" | "held_elsewhere"> {
-    const { leases } = this.#options;
+    const { action } = command;
     const key = idText(numberId);
-    if (await leases.claim(key) !== "held") return "held_elsewhere";
+    await this.#leaving.get(key);
+    const claim = await this.#options.leases.claim(key);
+    if (claim === "refused") return "held_elsewhere";
     const session = this.#sessions.get(key) ?? this.#add({
       numberId: key,
       numberIdJson: stringifyJson(numberId),
@@ -134,19 +133,30 @@ export class Sessions {
       wanted: "open",
     });
     await session.update({ ...changesOf(command, commandId), wanted: "open" });
-    if (session.state === "connected") await session.confirmConnected("Already connected");
-    else await session.open(command.action === "pairing_code" ? "code" : "qr");
+    // The worker is stopping: it opens the session when it is back.
+    if (claim === "given_up") return "done";
+
+    const method = action === "pairing_code" ? "code" : "qr";
+    if (session.state === "connected" && action === "regenerate_qr") {
+      await session.repeat("Already connected: no QR is needed");
+    } else if ((action === "create" || action === "pairing_code") && session.isOpenFor(method)) {
+      await session.repeat("Already connected");
+    } else await session.open(method);
     return "done";
   }
 
+  async #restore(session: Session): Promise<void> {
+    const { numberId } = session.record;
+    const claim = await this.#options.leases.claim(numberId);
+    if (claim === "refused") return await this.#leaseLost(session);
+    // A command may have been faster.
+    if (claim === "held" && session.state === "closed" && session.record.wanted === "open") {
+      await session.open();
+    }
+  }
+
   #add(record: SessionRecord): Session {
-    const { log } = this.#options;
-    const numberId = parseJson(record.numberIdJson) as Id;
-    const session = new Session(record, {
-      ...this.#options,
-      log: log.child({ numberId: record.numberId, sessionId: sessionName(numberId, record.phoneNumber) }),
-      onEnded: (ended) => this.#forget(ended),
-    });
+    const session = new Session(record, { ...this.#options, onEnded: (ended) => this.#forget(ended) });
     this.#sessions.set(record.numberId, session);
     return session;
   }
@@ -154,17 +164,15 @@ export class Sessions {
   #forget(session: Session): void {
     const { numberId } = session.record;
     if (this.#sessions.get(numberId) === session) this.#sessions.delete(numberId);
-    this.#options.leases.forget(numberId).catch((error) => {
-      this.#log.error({ numberId, err: error }, "the queue of a number that is gone could not be removed");
-    });
+    const left = this.#options.leases.forget(numberId).catch((error) => {
+      session.log.error({ err: error }, "the queue of a number that is gone could not be removed");
+    }).finally(() => this.#leaving.delete(numberId));
+    this.#leaving.set(numberId, left);
   }
 
   async #leaseLost(session: Session): Promise<void> {
     const { announcer } = this.#options;
-    this.#log.error(
-      { numberId: session.record.numberId },
-      "another worker holds this number; its socket stays closed",
-    );
+    session.log.error("another worker holds this number; its socket stays closed");
     await session.close("lease_lost");
     await announcer.commit(announcer.session(session.record, {
       action: "error",

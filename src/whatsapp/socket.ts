@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import makeWASocket, {
   Browsers,
   DEFAULT_CONNECTION_CONFIG,
@@ -10,10 +11,17 @@ import makeWASocket, {
 import type { Logger } from "pino";
 import type { StoredAuthState } from "./auth_state.ts";
 import { baileysLogger } from "./baileys_logger.ts";
-import { type Closure, closureOf } from "./close_codes.ts";
+import { type Closure, closureOf, closureOfUpgrade, describe } from "./close_codes.ts";
 
 /** How long the server may take to answer the connection attempt, and any query. */
 const CONNECT_TIMEOUT_MS = 20_000;
+/**
+ * How long a socket may take until it shows a QR, is open or is closed. More than Baileys' own patience with each step,
+ * for the cases it has none for: a link that dies during the login, for one.
+ */
+const WATCHDOG_MS = 90_000;
+/** How long the server may take to agree to a close; `ws` would give it 30 s. */
+const END_PATIENCE_MS = 2_000;
 
 /** The WhatsApp Web version Baileys was published with, as `major.minor.patch`. */
 export const BUNDLED_WEB_VERSION = DEFAULT_CONNECTION_CONFIG.version.join(".");
@@ -48,18 +56,24 @@ export interface SocketOptions {
   readonly findSent: (key: WAMessageKey) => Promise<proto.IMessage | undefined>;
   /** How long each QR lives; WhatsApp's own times when absent. */
   readonly qrLifetimeMs?: number | undefined;
+  /** How long nothing may come of the socket before it is given up as lost (408). @default 90 s */
+  readonly watchdogMs?: number | undefined;
   readonly log: Logger;
 }
 
 /** A socket to WhatsApp. */
 export interface Socket {
   readonly baileys: ReturnType<typeof makeWASocket>;
-  /** Closes it without a word to {@link SocketEvents}. */
+  /**
+   * Closes it without a word to {@link SocketEvents}, but for messages it had already told the server it has.
+   * Resolves when it is closed and its credentials are saved.
+   */
   end(): Promise<void>;
 }
 
 /** Opens a socket to WhatsApp with the settings of a gateway that keeps nothing but what it must. */
-export function openSocket({ url, auth, events, findSent, qrLifetimeMs, log }: SocketOptions): Socket {
+export function openSocket(options: SocketOptions): Socket {
+  const { url, auth, events, findSent, qrLifetimeMs, watchdogMs = WATCHDOG_MS, log } = options;
   const baileys = makeWASocket({
     waWebSocketUrl: url,
     auth,
@@ -73,19 +87,41 @@ export function openSocket({ url, auth, events, findSent, qrLifetimeMs, log }: S
     getMessage: findSent,
     ...(qrLifetimeMs === undefined ? {} : { qrTimeout: qrLifetimeMs }),
   });
+  const watchdog = setTimeout(() => {
+    log.warn({ watchdogMs }, "nothing came of a socket to WhatsApp");
+    finish(closureOf(408, "Nothing came of the connection in time"));
+  }, watchdogMs);
   let ended = false;
+  let saved: Promise<void> = Promise.resolve();
+
+  /** Nothing but messages that were acknowledged already follows. */
+  const stop = async () => {
+    clearTimeout(watchdog);
+    // Baileys holds events back for up to 100 ms and drops what it holds when it ends.
+    baileys.ev.flush();
+    ended = true;
+    await Promise.all([saved, endWithin(END_PATIENCE_MS, baileys)]);
+  };
+  const finish = (closure: Closure) => {
+    if (ended) return;
+    const stopped = stop();
+    // The next socket reads the credentials back: they have to be there.
+    saved.then(() => events.onClose(closure));
+    stopped.catch((error) => log.error({ err: error }, "a socket to WhatsApp did not close cleanly"));
+  };
 
   baileys.ev.on("creds.update", () => {
-    auth.save().catch((error) => log.error({ err: error }, "credentials could not be saved"));
+    const saving = auth.save().catch((error) => log.error({ err: error }, "credentials could not be saved"));
+    saved = Promise.all([saved, saving]).then(() => {});
   });
   baileys.ev.on("connection.update", ({ connection, qr, lastDisconnect }) => {
     if (ended) return;
+    if (qr !== undefined || connection === "open") clearTimeout(watchdog);
     if (qr !== undefined) events.onQr(qr);
     if (connection === "open") events.onOpen(linkedAccount(baileys.user));
     if (connection === "close") {
-      ended = true;
       const { code, message } = describe(lastDisconnect?.error);
-      events.onClose(closureOf(code, message));
+      finish(closureOf(code, message));
     }
   });
   baileys.ev.on("messages.upsert", ({ messages }) => ended || events.onMessages(messages));
@@ -93,14 +129,23 @@ export function openSocket({ url, auth, events, findSent, qrLifetimeMs, log }: S
   baileys.ws.on("CB:ack,class:message", ({ attrs }: { attrs: Record<string, string | undefined> }) => {
     if (!ended && attrs.id !== undefined) events.onAck(attrs.id, attrs.error);
   });
+  // Baileys passes this on and does nothing about it; the connection would stay half open.
+  baileys.ws.on("unexpected-response", (_request: unknown, { statusCode }: { statusCode: number }) => {
+    finish(closureOfUpgrade(statusCode));
+  });
 
-  return {
-    baileys,
-    end: async () => {
-      ended = true;
-      await baileys.end(undefined);
-    },
-  };
+  return { baileys, end: stop };
+}
+
+/** Baileys waits for the server to agree to the close, which one that is gone never does. */
+async function endWithin(patienceMs: number, baileys: Socket["baileys"]): Promise<void> {
+  const closed = new AbortController();
+  const impatient = delay(patienceMs, undefined, { signal: closed.signal }).then(
+    () => (baileys.ws as unknown as { socket: { terminate(): void } | null }).socket?.terminate(),
+    () => {},
+  );
+  await Promise.race([baileys.end(undefined), impatient]);
+  closed.abort();
 }
 
 function linkedAccount(
@@ -112,10 +157,4 @@ function linkedAccount(
     // Baileys writes "~" while it does not know the name.
     pushName: user?.name === undefined || user.name === "~" ? null : user.name,
   };
-}
-
-/** Baileys' errors are Booms: their code is in `output`. */
-function describe(error: unknown): { code: number; message: string } {
-  const { output, message } = (error ?? {}) as { output?: { statusCode?: number }; message?: string };
-  return { code: output?.statusCode ?? 428, message: message ?? "" };
 }

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { Curve, WA_CERT_DETAILS } from "@whiskeysockets/baileys";
 import { BareClient, MemoryAuth, pair } from "./bare_client.ts";
 import { type StandIn, startStandIn } from "./stand_in.ts";
-import { verifyXeddsa } from "./xeddsa.ts";
+import { verifyXeddsa } from "../../src/whatsapp/xeddsa.ts";
 
 const OWN = "221771234567";
 const FRIEND = "221780000001";

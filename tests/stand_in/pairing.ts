@@ -11,7 +11,7 @@ import { childBytes, element } from "./nodes.ts";
 import type { PairingCodeExchange } from "./pairing_code.ts";
 import type { Phone } from "./phone.ts";
 import { PreKeyShelf } from "./prekeys.ts";
-import { verifyXeddsa } from "./xeddsa.ts";
+import { verifyXeddsa } from "../../src/whatsapp/xeddsa.ts";
 
 interface Ref {
   text: string;

@@ -32,6 +32,8 @@ export function contentOf(message: proto.IMessage | null | undefined): Content |
     const { caption, fileName, contextInfo } = inner.documentMessage;
     return { type: "DOCUMENT", body: caption || fileName || "", contextInfo };
   }
+  // In communities a reaction is encrypted once more, so that its sign cannot be told.
+  if (inner.encReactionMessage) return { type: "REACTION", body: "" };
   if (inner.reactionMessage) return { type: "REACTION", body: inner.reactionMessage.text ?? "" };
   return { type: "UNKNOWN", body: "", protoName: kind };
 }

@@ -6,7 +6,7 @@ import type { Id } from "../../contract/ids.ts";
 import { parseJson } from "../../contract/json.ts";
 import type { SessionRecord } from "../../store/session_records.ts";
 import type { Store } from "../../store/store.ts";
-import { inboundMessage, type ReceiveInclude } from "./message.ts";
+import { inboundMessage, type OwnAccount, type ReceiveInclude } from "./message.ts";
 
 /** Options of {@link Inbound}. */
 export interface InboundOptions {
@@ -25,9 +25,9 @@ export class Inbound {
   }
 
   /** Resolves when the message is durable in the outbox, or is none for the backend. */
-  async take(session: SessionRecord, message: WAMessage, ownJid: string): Promise<void> {
+  async take(session: SessionRecord, message: WAMessage, own: OwnAccount): Promise<void> {
     const { store, announcer, include, now } = this.#options;
-    const inbound = inboundMessage(message, ownJid, include, now());
+    const inbound = inboundMessage(message, own, include, now());
     const chat = message.key.remoteJid;
     if (inbound === undefined || !chat) return;
     const key = { numberId: session.numberId, chat, whatsappId: inbound.messageId };

@@ -17,16 +17,30 @@ export type ReceiveInclude = ReadonlySet<
 /** A message in the contract's form, but for what names its session. */
 export type InboundMessage = Record<string, unknown> & { readonly messageId: string };
 
+/** The number's own account. */
+export interface OwnAccount {
+  /** May carry the device. */
+  readonly jid: string;
+  readonly lid: string | null;
+}
+
+/** Somebody, under every name that is known of them. */
+interface Person {
+  /** By phone number when it is known, by LID otherwise. */
+  readonly address: string;
+  readonly phoneNumber: string | null;
+  readonly lid: string | null;
+}
+
 /**
  * Puts a message of WhatsApp into the contract's form.
  *
- * @param ownJid the number's own JID
  * @returns `undefined` for what is not to be published: the protocol's own messages, those that cannot be decrypted
  * yet, and whatever `include` does not ask for
  */
 export function inboundMessage(
   message: WAMessage,
-  ownJid: string,
+  own: OwnAccount,
   include: ReceiveInclude,
   nowMs: number,
 ): InboundMessage | undefined {
@@ -38,29 +52,39 @@ export function inboundMessage(
   }
 
   const isGroup = isJidGroup(chat) === true;
-  const sender = isGroup ? key.participant ?? chat : chat;
-  const senderAlt = isGroup ? key.participantAlt : key.remoteJidAlt;
-  const phoneJid = [sender, senderAlt].find((jid) =>
-    jid !== undefined && jid !== null && phoneOfJid(jid) !== null
-  );
-  const lid = [sender, senderAlt].find((jid) => isLidUser(jid ?? undefined));
+  const fromMe = key.fromMe === true;
+  const me = person(own.jid, own.lid);
+  const other = isGroup
+    ? person(key.participant ?? chat, key.participantAlt)
+    : person(chat, key.remoteJidAlt);
+  const sender = fromMe ? me : other;
   return {
     messageId: key.id,
-    from: backendAddress(isGroup ? chat : phoneJid ?? sender),
-    ...(isGroup ? { participant: backendAddress(phoneJid ?? sender) } : {}),
-    to: backendAddress(jidNormalizedUser(ownJid)),
+    from: isGroup ? backendAddress(chat) : sender.address,
+    ...(isGroup ? { participant: sender.address } : {}),
+    to: !fromMe ? me.address : isGroup ? backendAddress(chat) : other.address,
     body: content.body,
     timestamp: Number(message.messageTimestamp ?? Math.floor(nowMs / 1000)),
     type: content.type,
     ...(content.protoName === undefined ? {} : { protoName: content.protoName }),
-    fromMe: key.fromMe === true,
+    fromMe,
     pushName: message.pushName ?? null,
-    phoneNumber: phoneJid ? phoneOfJid(phoneJid) : null,
-    lid: lid ? jidNormalizedUser(lid) : null,
+    phoneNumber: sender.phoneNumber,
+    lid: sender.lid,
     isGroup,
     quoted: quotedOf(content),
     media: null,
     receivedAt: nowMs,
+  };
+}
+
+function person(...jids: (string | null | undefined)[]): Person {
+  const known = jids.filter((jid) => !!jid).map((jid) => jidNormalizedUser(jid!));
+  const phoneJid = known.find((jid) => phoneOfJid(jid) !== null);
+  return {
+    address: backendAddress(phoneJid ?? known[0] ?? ""),
+    phoneNumber: phoneJid === undefined ? null : phoneOfJid(phoneJid),
+    lid: known.find((jid) => isLidUser(jid)) ?? null,
   };
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { proto } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
 import type { SendCommand } from "../../contract/commands.ts";
@@ -6,13 +7,16 @@ import { stringifyJson } from "../../contract/json.ts";
 import type { SendRecord } from "../../store/ledger.ts";
 import type { Store } from "../../store/store.ts";
 import type { Receipts, SendFailure } from "../receipts.ts";
-import type { Session, Transmission } from "../session.ts";
+import type { Session } from "../session.ts";
+import type { Transmission } from "../transmissions.ts";
 import { fingerprint, whatsappIdOf } from "./message_id.ts";
 import { refusalOf } from "./refusals.ts";
 import { textMessage } from "./text.ts";
 
 /** How long a send is held while its number is not connected, before it goes back to the head of its queue. */
 const HOLD_MS = 5 * 60_000;
+/** Before a message that could not be handed over is tried again. */
+const RETRY_PAUSE_MS = 500;
 
 /** A send in hand. */
 export interface Send {
@@ -66,14 +70,15 @@ export class Sender {
       answerTo: commandId,
       content: proto.Message.encode(message).finish(),
     };
-    const heldUntilMs = now() + HOLD_MS;
+    const heldUntilMs = Math.min(now() + HOLD_MS, expiresAtMs);
     let transmission: Transmission = { outcome: "disconnected" };
-    for (let attempt = 0; attempt < this.#options.maxAttempts;) {
-      const outcome = await this.#awaitConnection(session, Math.min(heldUntilMs, expiresAtMs), signal);
-      if (outcome !== "connected") {
+    for (let attempt = 1; attempt <= this.#options.maxAttempts; attempt++) {
+      if (attempt > 1) await delay(RETRY_PAUSE_MS, undefined, { signal }).catch(() => {});
+      if (!(await this.#isConnected(session, heldUntilMs, signal))) {
         if (expiresAtMs <= now()) return await done(receipts.failed(pending, EXPIRED));
         return session.state === "ended" ? await done(receipts.failed(pending, NO_SESSION)) : "later";
       }
+      if (expiresAtMs <= now()) return await done(receipts.failed(pending, EXPIRED));
       await store.commit(store.ledger.recording(pending));
       transmission = await session.transmit(record.chat, message, {
         whatsappId: record.whatsappId,
@@ -83,8 +88,8 @@ export class Sender {
       if (transmission.outcome === "refused") {
         return await done(receipts.failed(pending, refusalOf(transmission.code)));
       }
-      // A lost link says nothing about the message: it goes out again, under the same id, when the link is back.
-      if (transmission.outcome !== "disconnected") attempt++;
+      // On a link that lives, silence says that it was written: once more would be twice on the wire.
+      if (transmission.outcome === "unanswered") break;
     }
     return await done(receipts.failed(pending, failureOf(transmission)));
   }
@@ -120,14 +125,16 @@ export class Sender {
       : { ...known, answerTo: commandId ?? known.answerTo };
   }
 
-  async #awaitConnection(
-    session: Session,
-    untilMs: number,
-    signal: AbortSignal,
-  ): Promise<"connected" | "not_connected"> {
-    if (session.state === "connected") return "connected";
-    const patience = AbortSignal.timeout(Math.max(0, untilMs - this.#options.now()));
-    return await session.connected(AbortSignal.any([patience, signal])) ? "connected" : "not_connected";
+  /** Waits for the session until `untilMs` or `signal`. */
+  async #isConnected(session: Session, untilMs: number, signal: AbortSignal): Promise<boolean> {
+    if (session.state === "connected") return true;
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(), Math.max(0, untilMs - this.#options.now()));
+    try {
+      return await session.connected(AbortSignal.any([patience.signal, signal]));
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 
