@@ -192,7 +192,8 @@ class RunningStack implements Stack {
   }
 }
 
-class Program implements WorkerProgram {
+/** The worker program running in `folder`, with `environment` over this process's own. */
+export class Program implements WorkerProgram {
   readonly process: Deno.ChildProcess;
   #text = "";
   #grown = Promise.withResolvers<void>();
@@ -224,6 +225,7 @@ class Program implements WorkerProgram {
     }
   }
 
+  /** Kills it unless it has ended; resolves when all it wrote has been read. */
   async end(): Promise<void> {
     try {
       this.process.kill("SIGKILL");

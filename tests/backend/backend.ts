@@ -45,6 +45,8 @@ export interface BackendOptions {
   contentType?: "text/plain" | "application/json";
   /** Further queues to declare and listen to, like that of a listener that has moved. @default none */
   listenTo?: readonly string[];
+  /** Called with every message but its own commands, before it is acknowledged. @default nobody is told */
+  listener?: (received: Received) => void;
 }
 
 /** A message that the backend's listeners got and acknowledged. */
@@ -132,7 +134,7 @@ const COMMANDS: ReadonlySet<unknown> = new Set([
  */
 export async function connectBackend(options: BackendOptions): Promise<Backend> {
   const names = { ...DEFAULT_NAMES, ...options.names };
-  const inbox = new Inbox();
+  const inbox = new Inbox(options.listener);
   let publisher = Promise.withResolvers<ConfirmChannel>();
 
   const connection = await connect(options.url, {
@@ -246,6 +248,11 @@ class Inbox {
   readonly #taken = new Set<Received>();
   readonly #waiters = new Set<Waiter>();
   #failure: Error | undefined;
+  readonly #listener: (received: Received) => void;
+
+  constructor(listener: (received: Received) => void = () => {}) {
+    this.#listener = listener;
+  }
 
   add(queue: string, content: Buffer, properties: MessageProperties, redelivered: boolean): void {
     const text = content.toString();
@@ -257,6 +264,7 @@ class Inbox {
     }
     const received = { queue, body, text, properties, redelivered, at: Date.now() };
     this.received.push(received);
+    this.#listener(received);
     for (const { predicate, found } of this.#waiters) {
       if (!predicate(received)) continue;
       this.#taken.add(received);

@@ -1,0 +1,172 @@
+/** Checks of the program: its configuration, reports, log and end. */
+
+import { TABLE } from "../../../src/config/settings.ts";
+import { maskPhone } from "../../../src/contract/addresses.ts";
+import { expect, find, known, type Observations } from "../observations.ts";
+
+const SECRETS = /privKey|private|noiseKey|advSecret|BEGIN|guest:guest/;
+
+export function corruptedEnvIsRefused(seen: Observations): string {
+  const { exitCode, output } = known(seen.corrupted, "the worker on the corrupted .env");
+  expect(exitCode === 78, `It ended with ${exitCode}`);
+  expect(/\.env:\d+:\d+: .+\n.+\n +→ .+/.test(output), `It named no line, reason and remedy:\n${output}`);
+  const [first = ""] = output.split("\n");
+  const [, summary = ""] = /(The file looks overwritten[^,]*)/.exec(output) ?? [];
+  return `exit ${exitCode}, ${first}. ${summary}`;
+}
+
+/** The corrupted file's own line is named, with where it breaks and why. */
+export function lineIsDiagnosed(line: number, code: string): (seen: Observations) => string {
+  return (seen) => {
+    const { output } = known(seen.corrupted, "the worker on the corrupted .env");
+    const fault = output.split("\n").find((text) =>
+      text.includes(`.env:${line}:`) && text.includes(`[${code}]`)
+    );
+    expect(fault !== undefined, `Line ${line} is not named with ${code}:\n${output}`);
+    return fault.trim();
+  };
+}
+
+export function missingSettingsAreNamed(seen: Observations): string {
+  const { output } = known(seen.corrupted, "the worker on the corrupted .env");
+  const missing = [...output.matchAll(/^(\w+) is missing from the file/gm)].map(([, key]) => key);
+  expect(
+    missing.includes("RABBITMQ_URL") && missing.length === 13,
+    `Named as missing: ${missing.join(", ")}`,
+  );
+  return `${missing.length} settings that went with it are named, RABBITMQ_URL first`;
+}
+
+export function recommendedEnvIsAccepted(seen: Observations): string {
+  const { settings, sources, warnings } = known(seen.recommended, "the recommended .env, loaded");
+  expect(warnings.length === 0, `There were warnings: ${warnings.map(({ message }) => message).join("; ")}`);
+  const fromFile = [...sources].filter(([, source]) => source === "file").length;
+  expect(fromFile === 17, `${fromFile} settings came from the file`);
+  const expected: [unknown, unknown][] = [
+    [settings.WORKER_ID, "worker-1"],
+    [settings.WORKER_NAME, "WhatsApp Worker 1"],
+    [settings.SESSION_TIMEOUT, 3_600_000],
+    [settings.MAX_RETRY_ATTEMPTS, 3],
+    [settings.MESSAGE_TIMEOUT, 30_000],
+    [settings.HEALTH_CHECK_INTERVAL, 60_000],
+    [settings.LOG_PRETTY, true],
+    [settings.NODE_ENV, "production"],
+  ];
+  for (const [is, should] of expected) expect(is === should, `${is} was read where ${should} is written`);
+  find(
+    seen.events,
+    "worker_status of the worker that runs on it",
+    ({ action }) => action === "worker_status",
+  );
+  return `the document's own text, no fault and no warning: ${fromFile} settings; the worker of this run started on it`;
+}
+
+export function brokerConnectionIsTested(seen: Observations): string {
+  const { body } = find(seen.events, "worker_status", ({ action }) => action === "worker_status");
+  const { broker } = body.data as { broker?: { state: unknown; reader: unknown; wiring: unknown } };
+  expect(broker?.state === "connected", `worker_status says the broker is ${broker?.state}`);
+  return `worker_status: broker ${broker.state}, wiring ${broker.wiring}`;
+}
+
+export function workerIdIsUsed(seen: Observations): string {
+  const { settings } = known(seen.recommended, "the recommended .env, loaded");
+  const { body, properties } = find(seen.events, "worker_status", ({ action }) => action === "worker_status");
+  const ids = [settings.WORKER_ID, body.workerId, properties.headers?.["x-worker-id"]];
+  expect(ids.every((id) => id === "worker-1"), `The ids are ${ids.join(", ")}`);
+  return "WORKER_ID=worker-1, in every event and its x-worker-id header";
+}
+
+export function workerStatusIsSent(seen: Observations): string {
+  const { queue, body } = find(seen.events, "worker_status", ({ action }) => action === "worker_status");
+  expect(queue === "whatsapp.session.update", `It came on ${queue}`);
+  const data = body.data as Record<string, unknown> | undefined;
+  const fields = [
+    "workerId",
+    "totalSessions",
+    "connectedSessions",
+    "disconnectedSessions",
+    "uptime",
+    "memory",
+  ];
+  const missing = fields.filter((field) => data?.[field] === undefined);
+  expect(missing.length === 0, `data lacks ${missing.join(", ")}`);
+  return `worker_status on ${queue}, data: ${Object.keys(data ?? {}).join(", ")}`;
+}
+
+export function statusIsRegular(seen: Observations): string {
+  const times = seen.events.filter(({ body }) =>
+    body.action === "worker_status" && body.workerId === "worker-1"
+  )
+    .map(({ body }) => Number(body.timestamp));
+  const gaps = times.slice(1).map((time, index) => time - times[index]!).sort((one, other) => one - other);
+  expect(gaps.length >= 2, `Only ${times.length} worker_status events came`);
+  const median = gaps[Math.floor(gaps.length / 2)]!;
+  const { statusIntervalMs } = seen;
+  expect(
+    median >= 0.9 * statusIntervalMs && median <= 1.5 * statusIntervalMs,
+    `With STATUS_INTERVAL=${statusIntervalMs} they came every ${median} ms`,
+  );
+  const { default: fallback } = TABLE.STATUS_INTERVAL;
+  expect(fallback === "30000", `STATUS_INTERVAL is ${fallback} by default`);
+  return `STATUS_INTERVAL=${fallback} by default; set to ${statusIntervalMs}, ${times.length} came, ${median} ms apart`;
+}
+
+export function healthChecksAreSent(seen: Observations): string {
+  const periodic = seen.events.filter(({ body, properties }) =>
+    properties.type === "number_health" && body.status === "HEALTHY" && properties.correlationId === undefined
+  );
+  expect(periodic.length > 0, "No number_health came by itself");
+  return `${periodic.length} number_health by themselves and one when asked; ${statusIsRegular(seen)}`;
+}
+
+export function logsAreDetailed(seen: Observations): string {
+  const lines = logLines(seen);
+  const bare = lines.find(({ time, level, workerId, msg }) => !time || !level || !workerId || !msg);
+  expect(bare === undefined, `A line lacks time, level, workerId or msg: ${JSON.stringify(bare)}`);
+  const about = lines.filter(({ numberId }) => numberId === "6");
+  expect(about.length > 0, "No line is about number 6");
+  const anonymous = about.find(({ sessionId }) => typeof sessionId !== "string");
+  expect(anonymous === undefined, `A line about number 6 has no sessionId: ${JSON.stringify(anonymous)}`);
+  return `${lines.length} JSON lines with time, level and worker; all ${about.length} about the number carry its sessionId`;
+}
+
+export function logsTellTheStory(seen: Observations): string {
+  const said = logLines(seen).map(({ msg }) => String(msg));
+  const story = [
+    "the worker is ready",
+    "connected to WhatsApp",
+    "the socket to WhatsApp was closed",
+    "stopped",
+  ];
+  const untold = story.filter((part) => !said.includes(part));
+  expect(untold.length === 0, `The log does not say: ${untold.join("; ")}`);
+  const { output } = known(seen.stopped, "the worker's end");
+  expect(!output.includes("221771234567"), "A phone number is in the log at level info");
+  const [secret] = SECRETS.exec(output) ?? [];
+  expect(secret === undefined, `The log holds '${secret}'`);
+  return `${story.map((part) => `'${part}'`).join(", ")}; phones as ${
+    maskPhone("+221771234567")
+  }, no secrets`;
+}
+
+export function stopsGracefully(seen: Observations): string {
+  const { exitCode, tookMs } = known(seen.stopped, "the worker's end");
+  expect(exitCode === 0, `It ended with ${exitCode}`);
+  expect(tookMs < 20_000, `It took ${Math.round(tookMs)} ms`);
+  const said = logLines(seen).map(({ msg }) => msg);
+  expect(said.at(-1) === "stopped", `Its last word was '${said.at(-1)}'`);
+  return `SIGTERM: exit 0 after ${Math.round(tookMs)} ms, last line 'stopped'`;
+}
+
+function logLines(seen: Observations): Record<string, unknown>[] {
+  const { output } = known(seen.stopped, "the worker's end");
+  const lines = output.split("\n").filter((line) => line !== "");
+  expect(lines.length > 0, "It wrote nothing");
+  return lines.map((line) => {
+    try {
+      return JSON.parse(line) as Record<string, unknown>;
+    } catch (cause) {
+      throw new Error(`A line of the log is no JSON: ${line}`, { cause });
+    }
+  });
+}
