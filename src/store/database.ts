@@ -50,6 +50,7 @@ export class Database {
   static async open(folder: string): Promise<Database> {
     const lock = await lockFolder(folder);
     try {
+      await lookFirst(folder);
       const sqlite = new DatabaseSync(join(folder, DATABASE_FILE));
       try {
         prepare(sqlite, folder);
@@ -67,22 +68,26 @@ export class Database {
   /** A database in memory, for tests of what is built on it. */
   static inMemory(): Database {
     const sqlite = new DatabaseSync(":memory:");
-    migrate(sqlite, ":memory:");
+    migrate(sqlite);
     return new Database(sqlite);
   }
 
-  /** Runs `statements` in one transaction. Resolved: all of them are on disk. Rejected: none is. */
+  /**
+   * Runs `statements` in one transaction. Resolved: all of them are on disk. Rejected: none is.
+   *
+   * @throws {StoreError} when the disk is at fault: full, read-only, failing
+   */
   // deno-lint-ignore require-await -- the interface is asynchronous so that a store across a network fits it
   async commit(statements: readonly Statement[]): Promise<void> {
     if (statements.length === 0) return;
-    this.#sqlite.exec("BEGIN IMMEDIATE");
     try {
+      this.#sqlite.exec("BEGIN IMMEDIATE");
       for (const { sql, parameters } of statements) this.#statement(sql).run(...parameters);
       this.#sqlite.exec("COMMIT");
     } catch (error) {
       // A full disk may have rolled the transaction back already; a second ROLLBACK would hide the cause.
       if (this.#sqlite.isTransaction) this.#sqlite.exec("ROLLBACK");
-      throw error;
+      throw asDiskError(error);
     }
   }
 
@@ -184,12 +189,31 @@ async function lockFolder(folder: string): Promise<Deno.FsFile> {
   return file;
 }
 
+/**
+ * Looks at an existing database before anything may write to it: opening one for writing replays and folds in its log,
+ * and one that is damaged or newer is to stay exactly as it was found.
+ */
+async function lookFirst(folder: string): Promise<void> {
+  const path = join(folder, DATABASE_FILE);
+  // Made here and not by SQLite, so that credentials are never readable to others, not even for a moment.
+  const file = await Deno.open(path, { create: true, write: true, mode: 0o600 });
+  const { size } = await file.stat();
+  file.close();
+  if (size === 0) return;
+  const sqlite = new DatabaseSync(path, { readOnly: true });
+  try {
+    const faults = quickCheck(sqlite);
+    if (faults.length > 0) throw corrupt(folder, faults.join("; "));
+    refuseNewer(userVersion(sqlite), folder);
+  } finally {
+    sqlite.close();
+  }
+}
+
 function prepare(sqlite: DatabaseSync, folder: string): void {
   sqlite.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=5000");
-  const faults = quickCheck(sqlite);
-  if (faults.length > 0) throw corrupt(folder, faults.join("; "));
-  migrate(sqlite, folder);
-  // Credentials are in this file: nobody else on the host may read it.
+  migrate(sqlite);
+  // Restored from a backup they may be anybody's to read.
   for (const suffix of ["", "-wal", "-shm"]) {
     try {
       Deno.chmodSync(join(folder, DATABASE_FILE + suffix), 0o600);
@@ -199,15 +223,17 @@ function prepare(sqlite: DatabaseSync, folder: string): void {
   }
 }
 
-function migrate(sqlite: DatabaseSync, folder: string): void {
+function refuseNewer(version: number, folder: string): void {
+  if (version <= MIGRATIONS.length) return;
+  throw new StoreError(
+    "state_from_newer_version",
+    `Cannot use the state in '${folder}': its schema is version ${version}, this worker knows ${MIGRATIONS.length}`,
+    "Install the newer worker again, or restore the state folder from before the upgrade",
+  );
+}
+
+function migrate(sqlite: DatabaseSync): void {
   const version = userVersion(sqlite);
-  if (version > MIGRATIONS.length) {
-    throw new StoreError(
-      "state_from_newer_version",
-      `Cannot use the state in '${folder}': its schema is version ${version}, this worker knows ${MIGRATIONS.length}`,
-      "Install the newer worker again, or restore the state folder from before the upgrade",
-    );
-  }
   for (const [index, sql] of MIGRATIONS.entries()) {
     if (index < version) continue;
     sqlite.exec(`BEGIN IMMEDIATE; ${sql}; PRAGMA user_version=${index + 1}; COMMIT`);
@@ -240,6 +266,20 @@ function asStoreError(error: unknown, folder: string): unknown {
     "state_unusable",
     `Cannot use the state folder '${folder}': ${detail}`,
     "Create it, give it to the user the worker runs as, and make room on its disk",
+    { cause: error },
+  );
+}
+
+/** SQLite's result codes for what the disk does, not the statement: BUSY, READONLY, IOERR, CORRUPT, FULL, CANTOPEN. */
+const DISK_ERRORS: readonly unknown[] = [5, 8, 10, 11, 13, 14];
+
+function asDiskError(error: unknown): unknown {
+  if (!(error instanceof Error) || !("errcode" in error)) return error;
+  if (!DISK_ERRORS.includes(Number(error.errcode) & 0xff)) return error;
+  return new StoreError(
+    "state_unusable",
+    `Cannot write the state: ${error.message}`,
+    "Make room on the disk of SESSION_DIR, and see whether it is sound",
     { cause: error },
   );
 }
