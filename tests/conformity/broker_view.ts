@@ -1,6 +1,6 @@
 /** What the broker itself says of one vhost. */
 
-import amqp from "amqplib";
+import amqp, { type Channel } from "amqplib";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Broker } from "../rabbitmq/broker.ts";
 import type { Binding, Consumer } from "./observations.ts";
@@ -59,10 +59,8 @@ export async function queuesOf(broker: Broker, url: string): Promise<Map<string,
  *
  * @throws {Error} when there is none within `timeoutMs`
  */
-export async function waitingCommands(url: string, timeoutMs = 5_000): Promise<number> {
-  const connection = await amqp.connect(url);
-  try {
-    const channel = await connection.createChannel();
+export function waitingCommands(url: string, timeoutMs = 5_000): Promise<number> {
+  return withChannel(url, async (channel) => {
     for (const deadline = performance.now() + timeoutMs; performance.now() < deadline; await delay(20)) {
       const queues = ["whatsapp.router.retry", "whatsapp.router.pending"];
       const counts = await Promise.all(queues.map((queue) => channel.checkQueue(queue)));
@@ -70,6 +68,24 @@ export async function waitingCommands(url: string, timeoutMs = 5_000): Promise<n
       if (waiting > 0) return waiting;
     }
     throw new Error(`No command waited in the broker within ${timeoutMs} ms`);
+  });
+}
+
+/** Takes everything out of the dead-letter queue. @returns the reason each message lay there */
+export function deadReasons(url: string): Promise<string[]> {
+  return withChannel(url, async (channel) => {
+    const reasons: string[] = [];
+    for (let message; (message = await channel.get("whatsapp.dead-letter", { noAck: true }));) {
+      reasons.push(String(message.properties.headers?.["x-dead-reason"]));
+    }
+    return reasons;
+  });
+}
+
+async function withChannel<T>(url: string, work: (channel: Channel) => Promise<T>): Promise<T> {
+  const connection = await amqp.connect(url);
+  try {
+    return await work(await connection.createChannel());
   } finally {
     await connection.close();
   }

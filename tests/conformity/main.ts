@@ -6,7 +6,7 @@
  *     deno task conformity --json      the same for machines
  *
  * Exits with 1 when a check fails, when the play could not go on, or when the document (if it is at hand, beside the
- * repository) states something that has no row.
+ * repository) states something that has no row; with 130 when it was interrupted.
  */
 
 import { sharedBroker } from "../rabbitmq/shared.ts";
@@ -23,6 +23,10 @@ const DOCUMENT = new URL("../../../shared/mission/analyse-conformite.md", import
 async function main(args: string[]): Promise<number> {
   const json = args.includes("--json");
   const startedAt = performance.now();
+  const interruption = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    Deno.addSignalListener(name, () => interruption.abort(new Error(`interrupted by ${name}`)));
+  }
   const tell = (line: string) =>
     console.error(`${((performance.now() - startedAt) / 1000).toFixed(1)} s  ${line}`);
 
@@ -36,7 +40,8 @@ async function main(args: string[]): Promise<number> {
   const recommended = await optional("The recommended .env is refused", loadRecommended());
   const corrupted = await optional("The corrupted .env", runOnCorrupted());
   const version = await optional("--version", programVersion());
-  const { trouble, ...played } = await play(await sharedBroker(), tell);
+  const { trouble, ...played } = await play(await sharedBroker(), { signal: interruption.signal, tell });
+  if (interruption.signal.aborted) return 130;
   if (trouble !== undefined) problems.push(`The play stopped: ${trouble}`);
   const seen: Observations = {
     ...played,

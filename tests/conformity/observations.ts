@@ -89,6 +89,10 @@ export interface Observations {
   readonly violations?: readonly string[];
   /** Sockets opened at WhatsApp during a step. */
   readonly logins: ReadonlyMap<Step, number>;
+  /** Links the number had open at WhatsApp once it had reconnected. */
+  readonly linksAfterReconnect?: number;
+  /** Why messages lie in the dead-letter queue. */
+  readonly deadReasons?: readonly string[];
   /** The text a contact got, and how often. */
   readonly delivered?: { readonly text: string | null; readonly count: number };
   /** Names of the connections to the vhost that the backend uses, too. */
@@ -100,6 +104,8 @@ export interface Observations {
   /** Commands for a worker that was not there, seen waiting in the broker. */
   readonly waiting?: number;
   readonly stopped?: Ended;
+  /** What must not stand in a log. */
+  readonly secrets?: readonly string[];
   readonly statusIntervalMs: number;
 }
 

@@ -8,7 +8,15 @@ import { type Backend, connectBackend, type Received } from "../backend/backend.
 import type { Broker } from "../rabbitmq/broker.ts";
 import { type StandIn, startStandIn } from "../stand_in/stand_in.ts";
 import { Program } from "../stack.ts";
-import { bindingsOf, connectionsTo, consumersOf, queuesOf, vhostOf, waitingCommands } from "./broker_view.ts";
+import {
+  bindingsOf,
+  connectionsTo,
+  consumersOf,
+  deadReasons,
+  queuesOf,
+  vhostOf,
+  waitingCommands,
+} from "./broker_view.ts";
 import { RECOMMENDED_ENV } from "./document/env_texts.ts";
 import type { Ended, HttpAnswer, Observations, Span, Step } from "./observations.ts";
 import { type Spring, startSpring } from "./spring.ts";
@@ -30,8 +38,15 @@ export interface Played extends Omit<Observations, "files" | "recommended" | "co
   readonly trouble?: string;
 }
 
+/** How {@link play} is told to stop, and where it tells how far it is. */
+export interface PlayOptions {
+  /** Ends the play where it is. */
+  readonly signal: AbortSignal;
+  readonly tell: (line: string) => void;
+}
+
 /** Plays it. Never throws for what the worker does: a step that fails ends the play, and its checks fail. */
-export async function play(broker: Broker, tell: (line: string) => void): Promise<Played> {
+export async function play(broker: Broker, options: PlayOptions): Promise<Played> {
   const folder = await Deno.makeTempDir({ prefix: "whatsapp-worker-conformity-" });
   const url = await broker.vhost();
   try {
@@ -49,14 +64,23 @@ export async function play(broker: Broker, tell: (line: string) => void): Promis
         spring.onReceived(received);
       },
     });
-    await using scenario = new Scenario({ broker, url, folder, standIn, backend, events, spring, tell });
+    await using scenario = new Scenario({
+      broker,
+      url,
+      folder,
+      standIn,
+      backend,
+      events,
+      spring,
+      ...options,
+    });
     return await scenario.play();
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-interface Parts {
+interface Parts extends PlayOptions {
   readonly broker: Broker;
   readonly url: string;
   readonly folder: string;
@@ -65,7 +89,6 @@ interface Parts {
   /** What the workers told the backend, so far. */
   readonly events: readonly Received[];
   readonly spring: Spring;
-  readonly tell: (line: string) => void;
 }
 
 type Seen = { -readonly [K in keyof Played]?: Played[K] };
@@ -82,7 +105,9 @@ class Scenario implements AsyncDisposable {
   }
 
   async play(): Promise<Played> {
-    const { events, standIn } = this.#parts;
+    const { broker, events, standIn, signal, tell } = this.#parts;
+    const { promise: interrupted, reject } = Promise.withResolvers<never>();
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
     const steps: [Step, () => Promise<void>][] = [
       ["start", this.#start],
       ["validate", this.#validate],
@@ -100,10 +125,14 @@ class Scenario implements AsyncDisposable {
     ];
     try {
       for (const [step, work] of steps) {
-        this.#parts.tell(step);
+        signal.throwIfAborted();
+        tell(step);
         const from = events.length;
         const logins = standIn.stats.logins;
-        await work();
+        const working = work();
+        // Its failure is the race's, or comes too late to matter.
+        working.catch(() => {});
+        await Promise.race([working, interrupted]);
         this.#steps.set(step, { from, to: events.length });
         this.#logins.set(step, standIn.stats.logins - logins);
       }
@@ -112,6 +141,7 @@ class Scenario implements AsyncDisposable {
     }
     return {
       ...this.#seen,
+      secrets: [broker.layout.password],
       violations: standIn.stats.violations,
       events,
       steps: this.#steps,
@@ -197,10 +227,12 @@ class Scenario implements AsyncDisposable {
 
   readonly #reconnect = async (): Promise<void> => {
     await this.#answered("reconnect", "connected");
+    this.#seen.linksAfterReconnect =
+      this.#parts.standIn.clients.filter(({ number }) => number === PHONE).length;
   };
 
   readonly #badCommands = async (): Promise<void> => {
-    const { backend } = this.#parts;
+    const { backend, url } = this.#parts;
     const bodies = [
       { action: "danse", numberId: NUMBER_ID },
       { action: "create", numberId: 8, phoneNumber: "../../etc/passwd" },
@@ -211,6 +243,7 @@ class Scenario implements AsyncDisposable {
       await this.#next("error", ({ properties }) => properties.correlationId === id);
     }
     await this.#answered("status", "session_status");
+    this.#seen.deadReasons = await deadReasons(url);
   };
 
   readonly #brokerLost = async (): Promise<void> => {

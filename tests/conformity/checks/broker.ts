@@ -107,14 +107,19 @@ export function listensForCommands(seen: Observations): string {
     source === exchange && key === routingKey && queue === COMMAND_QUEUE
   );
   expect(bound, `${COMMAND_QUEUE} is not bound to ${exchange} with ${routingKey}`);
-  const reader = known(seen.consumers, "the broker's consumers").some(({ queue }) => queue === COMMAND_QUEUE);
-  expect(reader, `Nobody consumes ${COMMAND_QUEUE}`);
+  const consumers = known(seen.consumers, "the broker's consumers").map(({ queue }) => queue);
+  expect(consumers.includes(COMMAND_QUEUE), `Nobody consumes ${COMMAND_QUEUE}`);
+  const rivals = consumers.filter((queue) => queue === "whatsapp.session.update").length;
+  expect(
+    rivals === 1,
+    `whatsapp.session.update has ${rivals} consumers where the backend is to be the only one`,
+  );
   find(
     during(seen, "validate"),
     "answer to the command",
     (_, { properties }) => properties.correlationId === messageId,
   );
-  return `the copy of ${routingKey} in ${COMMAND_QUEUE} is consumed; events alone go to whatsapp.session.update`;
+  return `the copy of ${routingKey} in ${COMMAND_QUEUE} is consumed; whatsapp.session.update itself is read by the backend alone`;
 }
 
 export function publishedAsDocumented(seen: Observations): string {

@@ -132,7 +132,8 @@ export function closeIsHandled(seen: Observations): string {
     "DISCONNECTED",
     ({ status, reason }) => status === "DISCONNECTED" && reason === "closed",
   );
-  return `close: closed (${closed.body.reason}) and DISCONNECTED; the credentials stay`;
+  find(during(seen, "reopen"), "connected with the same credentials", ({ action }) => action === "connected");
+  return `close: closed (${closed.body.reason}) and DISCONNECTED; it opens again without a QR`;
 }
 
 export function reconnectIsHandled(seen: Observations): string {
@@ -140,18 +141,20 @@ export function reconnectIsHandled(seen: Observations): string {
   find(events, "connected", ({ action }) => action === "connected");
   const logins = seen.logins.get("reconnect");
   expect(logins === 1, `There were ${logins} logins`);
+  const links = known(seen.linksAfterReconnect, "the number's links at WhatsApp");
+  expect(links === 1, `The number has ${links} links open at WhatsApp`);
   expect(!events.some(({ body }) => body.action === "qr_generated"), "It needed a new QR");
-  return "reconnect of a connected number: old socket closed, one new login, connected";
+  return "reconnect of a connected number: one new login, the old socket gone, connected";
 }
 
 export function unknownActionsAreAnswered(seen: Observations): string {
-  const { body } = find(
-    during(seen, "bad commands"),
-    "unknown_action",
-    ({ code }) => code === "unknown_action",
-  );
+  const events = during(seen, "bad commands");
+  const { body } = find(events, "unknown_action", ({ code }) => code === "unknown_action");
   expect(body.field === "action", `The field named is ${body.field}`);
-  return `action 'danse': error ${body.code}, field ${body.field}, to the dead letters; the worker goes on`;
+  const reasons = known(seen.deadReasons, "the dead-letter queue");
+  expect(reasons.includes("unknown_action"), `The dead letters' reasons are: ${reasons.join(", ")}`);
+  find(events, "session_status afterwards", ({ action }) => action === "session_status");
+  return `action 'danse': error ${body.code}, field ${body.field}; it lies in the dead letters, the worker goes on`;
 }
 
 export function faultyCommandsAreAnswered(seen: Observations): string {
@@ -194,10 +197,12 @@ export function adminGetsTheQr(seen: Observations): string {
 }
 
 export function sessionIsOpenedByWorker(seen: Observations): string {
+  // Health has a queue of its own: it may come after the QR that ended the step.
   const { body } = find(
-    during(seen, "validate"),
-    "health 'connecting' of number 6",
-    ({ reason, numberId }) => reason === "connecting" && numberId === 6,
+    seen.events,
+    "health of number 6",
+    ({ numberId }, { properties }) => properties.type === "number_health" && numberId === 6,
   );
+  expect(body.reason === "connecting", `Its first report says ${body.status}, ${body.reason}`);
   return `after create ${body.workerId} has ${body.sessionId} '${body.reason}'; ${realBaileysIsUsed(seen)}`;
 }

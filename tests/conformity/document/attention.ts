@@ -66,7 +66,7 @@ export const ATTENTION: readonly Row[] = [
       343,
       "rabbitmq.filter_module",
       "`src/worker.js`",
-      "modules by subject",
+      "smaller modules",
       repository.filesExist("src/worker.ts", "src/broker/reader.ts", "src/broker/inbox.ts"),
     ),
     holds(

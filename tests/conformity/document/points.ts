@@ -31,7 +31,7 @@ export const POINTS: readonly Row[] = [
       23,
       "architecture.folders",
       "**Structure des dossiers** | ✅ Conforme",
-      "src/ by subject",
+      "folders by subject",
       repository.structureHolds,
     ),
     superseded(
