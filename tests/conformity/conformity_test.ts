@@ -97,12 +97,17 @@ Deno.test("a raw QR, a swallowed command and a slow report are found", () => {
   const qr = (qrCode: string, workerId = "worker-1", numberId = 6) =>
     event({ action: "qr_generated", numberId, workerId, qrCode });
   assert.throws(
-    () => qrIsAPicture({ ...NOTHING, steps, linked: true, events: [qr("1@abc123")] }),
+    () => qrIsAPicture({ ...NOTHING, steps, scanned: "picture", events: [qr("1@abc123")] }),
     /no data:image\/png;base64 URL/,
   );
   assert.throws(
     () =>
-      qrIsAPicture({ ...NOTHING, steps, linked: true, events: [qr("data:image/png;base64,MUBhYmMxMjM=")] }),
+      qrIsAPicture({
+        ...NOTHING,
+        steps,
+        scanned: "picture",
+        events: [qr("data:image/png;base64,MUBhYmMxMjM=")],
+      }),
     /no PNG/,
   );
   const events = [qr("", "worker-1", 7), qr("", "worker-2", 7)];

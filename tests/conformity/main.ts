@@ -40,9 +40,9 @@ async function main(args: string[]): Promise<number> {
   const recommended = await optional("The recommended .env is refused", loadRecommended());
   const corrupted = await optional("The corrupted .env", runOnCorrupted());
   const version = await optional("--version", programVersion());
-  const { trouble, ...played } = await play(await sharedBroker(), { signal: interruption.signal, tell });
+  const { troubles, ...played } = await play(await sharedBroker(), { signal: interruption.signal, tell });
   if (interruption.signal.aborted) return 130;
-  if (trouble !== undefined) problems.push(`The play stopped: ${trouble}`);
+  problems.push(...troubles);
   const seen: Observations = {
     ...played,
     files,

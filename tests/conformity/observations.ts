@@ -83,7 +83,9 @@ export interface Observations {
   readonly published?: Published;
   readonly qrBefore?: HttpAnswer;
   readonly qrAnswer?: HttpAnswer;
-  /** The phone decoded the picture, linked the device and verified its signature. */
+  /** What the phone could read: the picture, or only the text in its place. */
+  readonly scanned?: "picture" | "text";
+  /** The phone linked the device and verified its signature. */
   readonly linked?: boolean;
   /** What the client did against WhatsApp's protocol. */
   readonly violations?: readonly string[];

@@ -33,9 +33,9 @@ const STATUS_INTERVAL_MS = 1_000;
 /** How long a worker may take to end once it was told to: what it promises, and a little. */
 const STOP_TIMEOUT_MS = 25_000;
 
-/** What a played scenario observed; `trouble` when it could not be played to its end. */
+/** What a played scenario observed; `troubles` are the steps that could not be played to their end. */
 export interface Played extends Omit<Observations, "files" | "recommended" | "corrupted" | "version"> {
-  readonly trouble?: string;
+  readonly troubles: readonly string[];
 }
 
 /** How {@link play} is told to stop, and where it tells how far it is. */
@@ -45,7 +45,7 @@ export interface PlayOptions {
   readonly tell: (line: string) => void;
 }
 
-/** Plays it. Never throws for what the worker does: a step that fails ends the play, and its checks fail. */
+/** Plays it. Never throws for what the worker does: a step that fails is noted, and its checks fail. */
 export async function play(broker: Broker, options: PlayOptions): Promise<Played> {
   const folder = await Deno.makeTempDir({ prefix: "whatsapp-worker-conformity-" });
   const url = await broker.vhost();
@@ -99,19 +99,21 @@ class Scenario implements AsyncDisposable {
   readonly #steps = new Map<Step, Span>();
   readonly #logins = new Map<Step, number>();
   readonly #programs: Program[] = [];
+  readonly #troubles: string[] = [];
 
   constructor(parts: Parts) {
     this.#parts = parts;
   }
 
   async play(): Promise<Played> {
-    const { broker, events, standIn, signal, tell } = this.#parts;
-    const { promise: interrupted, reject } = Promise.withResolvers<never>();
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-    const steps: [Step, () => Promise<void>][] = [
+    const { broker, events, standIn, signal } = this.#parts;
+    // Nothing else can be seen without a connected number; what follows does not depend on one another.
+    const opening: [Step, () => Promise<void>][] = [
       ["start", this.#start],
       ["validate", this.#validate],
       ["scan", this.#scan],
+    ];
+    const rest: [Step, () => Promise<void>][] = [
       ["send", this.#send],
       ["reply", this.#reply],
       ["link lost", this.#linkLost],
@@ -121,24 +123,10 @@ class Scenario implements AsyncDisposable {
       ["bad commands", this.#badCommands],
       ["broker lost", this.#brokerLost],
       ["other worker", this.#otherWorker],
-      ["stop", this.#stop],
     ];
-    try {
-      for (const [step, work] of steps) {
-        signal.throwIfAborted();
-        tell(step);
-        const from = events.length;
-        const logins = standIn.stats.logins;
-        const working = work();
-        // Its failure is the race's, or comes too late to matter.
-        working.catch(() => {});
-        await Promise.race([working, interrupted]);
-        this.#steps.set(step, { from, to: events.length });
-        this.#logins.set(step, standIn.stats.logins - logins);
-      }
-    } catch (error) {
-      this.#seen.trouble = String(error instanceof Error ? error.message : error);
-    }
+    const opened = await every(opening, ([step, work]) => this.#step(step, work));
+    for (const [step, work] of opened ? rest : []) await this.#step(step, work);
+    if (!signal.aborted) await this.#step("stop", this.#stop);
     return {
       ...this.#seen,
       secrets: [broker.layout.password],
@@ -147,7 +135,34 @@ class Scenario implements AsyncDisposable {
       steps: this.#steps,
       logins: this.#logins,
       statusIntervalMs: STATUS_INTERVAL_MS,
+      troubles: this.#troubles,
     };
+  }
+
+  /** @returns whether it was played to its end */
+  async #step(step: Step, work: () => Promise<void>): Promise<boolean> {
+    const { events, standIn, signal, tell } = this.#parts;
+    if (signal.aborted) return false;
+    tell(step);
+    const from = events.length;
+    const logins = standIn.stats.logins;
+    const { promise: interrupted, reject } = Promise.withResolvers<never>();
+    const interrupt = () => reject(signal.reason);
+    signal.addEventListener("abort", interrupt, { once: true });
+    const working = work();
+    // Its failure is the race's, or comes too late to matter.
+    working.catch(() => {});
+    try {
+      await Promise.race([working, interrupted]);
+      this.#steps.set(step, { from, to: events.length });
+      this.#logins.set(step, standIn.stats.logins - logins);
+      return true;
+    } catch (error) {
+      this.#troubles.push(`The play failed at '${step}': ${error instanceof Error ? error.message : error}`);
+      return false;
+    } finally {
+      signal.removeEventListener("abort", interrupt);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -175,7 +190,11 @@ class Scenario implements AsyncDisposable {
   readonly #scan = async (): Promise<void> => {
     const { standIn, broker, url } = this.#parts;
     const phone = standIn.phone(PHONE);
-    await phone.scanPng(String(this.#seen.qrAnswer?.body.qrCode));
+    const qrCode = String(this.#seen.qrAnswer?.body.qrCode);
+    // What is no picture may still be a QR: the rest of the play needs a linked phone.
+    const scanned = await phone.scanPng(qrCode).then(() => "picture" as const, () => undefined);
+    if (scanned === undefined) await phone.scan(qrCode);
+    this.#seen.scanned = scanned ?? "text";
     this.#seen.linked = phone.linked;
     await this.#next("connected", ({ body }) => body.action === "connected");
     await this.#next("a healthy number", ({ body }) => body.status === "HEALTHY");
@@ -307,6 +326,12 @@ class Scenario implements AsyncDisposable {
 
 function isOtherQr({ body }: Received): boolean {
   return body.action === "qr_generated" && body.numberId === OTHER_ID;
+}
+
+/** Whether `work` succeeded on all; the first that does not is the last. */
+async function every<T>(items: readonly T[], work: (item: T) => Promise<boolean>): Promise<boolean> {
+  for (const item of items) if (!await work(item)) return false;
+  return true;
 }
 
 async function http(method: string, url: string): Promise<HttpAnswer> {

@@ -71,7 +71,7 @@ export function qrIsAPicture(seen: Observations): string {
   expect(base64 !== undefined, "qrCode is no data:image/png;base64 URL");
   const png = Buffer.from(base64, "base64");
   expect(png.subarray(0, 8).toString("hex") === PNG_SIGNATURE, "Its bytes are no PNG");
-  expect(known(seen.linked, "a linked phone"), "The phone could not link from it");
+  expect(known(seen.scanned, "the phone's scan") === "picture", "The phone could not read it as a picture");
   return `data:image/png;base64, a PNG of ${png.length} bytes that the phone decoded and linked from`;
 }
 
