@@ -18,8 +18,9 @@ import {
   waitingCommands,
 } from "./broker_view.ts";
 import { RECOMMENDED_ENV } from "./document/env_texts.ts";
-import type { Ended, HttpAnswer, Observations, Span, Step } from "./observations.ts";
+import type { Ended, HttpAnswer, Observations } from "./observations.ts";
 import { type Spring, startSpring } from "./spring.ts";
+import { Timeline } from "./timeline.ts";
 
 /** The document's own client. */
 const NUMBER_ID = 6;
@@ -96,73 +97,41 @@ type Seen = { -readonly [K in keyof Played]?: Played[K] };
 class Scenario implements AsyncDisposable {
   readonly #parts: Parts;
   readonly #seen: Seen = {};
-  readonly #steps = new Map<Step, Span>();
-  readonly #logins = new Map<Step, number>();
   readonly #programs: Program[] = [];
-  readonly #troubles: string[] = [];
 
   constructor(parts: Parts) {
     this.#parts = parts;
   }
 
   async play(): Promise<Played> {
-    const { broker, events, standIn, signal } = this.#parts;
-    // Nothing else can be seen without a connected number; what follows does not depend on one another.
-    const opening: [Step, () => Promise<void>][] = [
-      ["start", this.#start],
-      ["validate", this.#validate],
-      ["scan", this.#scan],
-    ];
-    const rest: [Step, () => Promise<void>][] = [
-      ["send", this.#send],
-      ["reply", this.#reply],
-      ["link lost", this.#linkLost],
-      ["close", this.#close],
-      ["reopen", this.#reopen],
-      ["reconnect", this.#reconnect],
-      ["bad commands", this.#badCommands],
-      ["broker lost", this.#brokerLost],
-      ["other worker", this.#otherWorker],
-    ];
-    const opened = await every(opening, ([step, work]) => this.#step(step, work));
-    for (const [step, work] of opened ? rest : []) await this.#step(step, work);
-    if (!signal.aborted) await this.#step("stop", this.#stop);
+    const { broker, events, standIn, signal, tell } = this.#parts;
+    const timeline = new Timeline({ events, logins: () => standIn.stats.logins, signal, tell });
+    const opened = await timeline.play("start", this.#start) &&
+      await timeline.play("validate", this.#validate) &&
+      await timeline.play("scan", this.#scan);
+    // Without a connected number there is nothing more to see; what follows does not depend on one another.
+    if (opened) {
+      await timeline.play("send", this.#send);
+      await timeline.play("reply", this.#reply);
+      await timeline.play("link lost", this.#linkLost);
+      await timeline.play("close", this.#close);
+      await timeline.play("reopen", this.#reopen);
+      await timeline.play("reconnect", this.#reconnect);
+      await timeline.play("bad commands", this.#badCommands);
+      await timeline.play("broker lost", this.#brokerLost);
+      await timeline.play("other worker", this.#otherWorker);
+    }
+    await timeline.play("stop", this.#stop);
     return {
       ...this.#seen,
       secrets: [broker.layout.password],
       violations: standIn.stats.violations,
       events,
-      steps: this.#steps,
-      logins: this.#logins,
+      steps: timeline.spans,
+      logins: timeline.logins,
       statusIntervalMs: STATUS_INTERVAL_MS,
-      troubles: this.#troubles,
+      troubles: timeline.troubles,
     };
-  }
-
-  /** @returns whether it was played to its end */
-  async #step(step: Step, work: () => Promise<void>): Promise<boolean> {
-    const { events, standIn, signal, tell } = this.#parts;
-    if (signal.aborted) return false;
-    tell(step);
-    const from = events.length;
-    const logins = standIn.stats.logins;
-    const { promise: interrupted, reject } = Promise.withResolvers<never>();
-    const interrupt = () => reject(signal.reason);
-    signal.addEventListener("abort", interrupt, { once: true });
-    const working = work();
-    // Its failure is the race's, or comes too late to matter.
-    working.catch(() => {});
-    try {
-      await Promise.race([working, interrupted]);
-      this.#steps.set(step, { from, to: events.length });
-      this.#logins.set(step, standIn.stats.logins - logins);
-      return true;
-    } catch (error) {
-      this.#troubles.push(`The play failed at '${step}': ${error instanceof Error ? error.message : error}`);
-      return false;
-    } finally {
-      signal.removeEventListener("abort", interrupt);
-    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -326,12 +295,6 @@ class Scenario implements AsyncDisposable {
 
 function isOtherQr({ body }: Received): boolean {
   return body.action === "qr_generated" && body.numberId === OTHER_ID;
-}
-
-/** Whether `work` succeeded on all; the first that does not is the last. */
-async function every<T>(items: readonly T[], work: (item: T) => Promise<boolean>): Promise<boolean> {
-  for (const item of items) if (!await work(item)) return false;
-  return true;
 }
 
 async function http(method: string, url: string): Promise<HttpAnswer> {
