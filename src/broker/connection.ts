@@ -179,7 +179,9 @@ export class Connection {
       credentials: credentialsOf(this.#url),
       clientProperties: { connection_name: name },
     };
-    const model = await amqp.connect(this.#url.href, socketOptions);
+    const model = await amqp.connect(this.#url.href, socketOptions).catch((error) => {
+      throw worded(error, this.#url);
+    });
     const gone = new AbortController();
     const link = { model, signal: gone.signal, heartbeatMs: heartbeatOf(this.#url) };
     this.#watch(model, gone);
@@ -187,6 +189,7 @@ export class Connection {
     try {
       this.#stopping.signal.throwIfAborted();
       await prepare(link);
+      link.signal.throwIfAborted();
     } catch (error) {
       // The protocol's own close would wait for a broker that may be the reason.
       streamOf(model)?.destroy(new Error("Connection given up", { cause: error }));
@@ -249,6 +252,15 @@ export async function closeChannel({ channel, closed }: OpenChannel): Promise<vo
 function credentialsOf({ username, password }: URL) {
   if (username === "" && password === "") return amqp.credentials.plain("guest", "guest");
   return amqp.credentials.plain(decodeURIComponent(username), decodeURIComponent(password));
+}
+
+/** amqplib drops what the broker says as it refuses a vhost. */
+function worded(error: unknown, { pathname }: URL): unknown {
+  if (!/Expected ConnectionOpenOk; got <ConnectionClose/.test(messageOf(error))) return error;
+  const vhost = decodeURIComponent(pathname.slice(1)) || "/";
+  return new Error(`NOT_ALLOWED - vhost '${vhost}' does not exist, or this user may not use it`, {
+    cause: error,
+  });
 }
 
 /** How long the broker takes at most for a silent client: none given in the URL, the broker's own default counts. */
