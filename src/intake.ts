@@ -16,7 +16,7 @@ export interface IntakeOptions {
   readonly sender: Sender;
   readonly answers: Answers;
   /** Announces how this worker is, in answer to the command with this id. */
-  readonly reportWorker: (commandId: string | undefined) => Promise<void>;
+  readonly answerWorker: (commandId: string | undefined) => Promise<void>;
   /** Hands a command to the worker that holds the number; `unroutable` when there is none. */
   readonly forwardToHolder: (numberId: string, delivery: Delivery) => Promise<"routed" | "unroutable">;
   /** How long a send may wait whose deadline got lost on the way. */
@@ -61,9 +61,9 @@ export class Intake {
   };
 
   async #carryOut(command: SessionCommand, delivery: Delivery): Promise<Outcome> {
-    const { workerId, sessions, answers, reportWorker, forwardToHolder } = this.#options;
+    const { workerId, sessions, answers, answerWorker, forwardToHolder } = this.#options;
     if (command.numberId === undefined) {
-      await reportWorker(delivery.commandId);
+      await answerWorker(delivery.commandId);
     } else if (command.workerId !== undefined && !workerIdMatches(command.workerId, workerId)) {
       // It was meant for a worker that was refused the number's lease and passed it on to whoever has it.
       await answers.heldElsewhere(command, workerId, delivery);

@@ -210,7 +210,7 @@ function build(options: WorkerOptions, database: Database) {
     sessions,
     sender,
     answers,
-    reportWorker: (commandId) => reporter.reportWorker(commandId),
+    answerWorker: (commandId) => reporter.answerWorker(commandId),
     forwardToHolder: (numberId, { message }) =>
       shared.publish(
         names.router,

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
-import type { Announcer } from "../announcer.ts";
+import type { Announcer, EventOptions } from "../announcer.ts";
 import type { Session } from "../whatsapp/session.ts";
 import { healthOf } from "../whatsapp/states.ts";
 
@@ -24,16 +24,15 @@ export class Reporter {
     this.#options = options;
   }
 
-  /** Announces how the worker is; in answer to a command, or as the latest of the periodic reports. */
-  async reportWorker(commandId?: string): Promise<void> {
-    const { announcer, workerStatus, statusIntervalMs, now } = this.#options;
-    const data = await workerStatus();
-    await announcer.commit(announcer.event(
-      { action: "worker_status", data },
-      commandId === undefined
-        ? { collapseKey: "worker_status", expiresAtMs: now() + 2 * statusIntervalMs }
-        : { correlationId: commandId },
-    ));
+  /** Announces how the worker is, in answer to the command with this id, if it had one. */
+  async answerWorker(commandId: string | undefined): Promise<void> {
+    await this.#announceWorker({ correlationId: commandId });
+  }
+
+  /** Announces how the worker is. */
+  async reportWorker(): Promise<void> {
+    const { statusIntervalMs, now } = this.#options;
+    await this.#announceWorker({ collapseKey: "worker_status", expiresAtMs: now() + 2 * statusIntervalMs });
   }
 
   /** Announces how every number is. */
@@ -58,6 +57,12 @@ export class Reporter {
       every(statusIntervalMs, reportWorker, signal),
       every(healthIntervalMs, safely(() => this.reportNumbers()), signal),
     ]);
+  }
+
+  async #announceWorker(options: EventOptions): Promise<void> {
+    const { announcer, workerStatus } = this.#options;
+    const data = await workerStatus();
+    await announcer.commit(announcer.event({ action: "worker_status", data }, options));
   }
 }
 
