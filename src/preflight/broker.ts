@@ -134,7 +134,7 @@ export function brokerFault(error: unknown, settings: Settings): Trouble {
         "this is another port than AMQP's (5672; 15672 is for browsers)",
     };
   }
-  if (/socket closed abruptly|invalid frame|unexpected close|expected protocol/i.test(said)) {
+  if (/socket closed abruptly|invalid frame|unexpected close|exceeds maxFrameSize/i.test(said)) {
     return {
       code: "not_amqp",
       found: `What listens on ${at} ends the connection as it is greeted in AMQP (${said})`,

@@ -117,6 +117,11 @@ const BY_CODE: Readonly<Record<string, Words>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: noTls,
 };
 
+/** Whether `error` says that a certificate's authority is not trusted. */
+export function isUntrusted(error: unknown): boolean {
+  return BY_CODE[String((error as { code?: unknown } | undefined)?.code)] === untrusted;
+}
+
 /** The words for `error`, met on the way to `endpoint`. */
 export function networkFault(error: unknown, endpoint: Endpoint, stage?: Stage): Trouble {
   const code = (error as { code?: unknown } | undefined)?.code;

@@ -88,10 +88,12 @@ async function runOne(
 /** What the check says, or that it said nothing: one that hangs in spite of its signal is left behind. */
 async function inTime(check: Check, probe: Probe, timeoutMs: number): Promise<Outcome<unknown>> {
   const { promise: overdue, resolve } = Promise.withResolvers<Outcome<unknown>>();
-  const timers: ReturnType<typeof setTimeout>[] = [];
-  probe.signal.addEventListener("abort", () => {
-    timers.push(setTimeout(() => resolve({ findings: [silent(check, timeoutMs)] }), LAST_WORDS_MS));
-  }, { once: true });
+  let lastWords: ReturnType<typeof setTimeout> | undefined;
+  const onAbort = () => {
+    lastWords = setTimeout(() => resolve({ findings: [silent(check, timeoutMs)] }), LAST_WORDS_MS);
+  };
+  if (probe.signal.aborted) onAbort();
+  else probe.signal.addEventListener("abort", onAbort, { once: true });
   const said = (async () => await check.run(probe))().catch((error): Outcome<unknown> => ({
     findings: [
       failure({
@@ -104,7 +106,7 @@ async function inTime(check: Check, probe: Probe, timeoutMs: number): Promise<Ou
   try {
     return await Promise.race([said, overdue]);
   } finally {
-    timers.forEach(clearTimeout);
+    clearTimeout(lastWords);
   }
 }
 

@@ -41,21 +41,26 @@ export const brokerRoundTrip: Check = {
 /** @returns the time from publishing until the message was both confirmed and back, in ms */
 async function roundTrip(model: ChannelModel, queue: string): Promise<number> {
   const channel = await model.createConfirmChannel();
-  // A refusal closes the channel and rejects the call that earned it; unheard, the event would end the program.
-  channel.on("error", () => {});
+  let refusal: unknown;
+  channel.on("error", (error) => refusal = error);
   const back = Promise.withResolvers<void>();
-  await channel.assertQueue(queue, { exclusive: true, autoDelete: true, durable: false });
-  await channel.consume(queue, () => back.resolve(), { noAck: true, exclusive: true });
-  const startedAt = performance.now();
   const confirmed = Promise.withResolvers<void>();
-  channel.sendToQueue(
-    queue,
-    Buffer.from("check"),
-    { mandatory: true },
-    (error) => error ? confirmed.reject(error) : confirmed.resolve(),
-  );
-  await Promise.all([confirmed.promise, back.promise]);
-  return Math.round(performance.now() - startedAt);
+  try {
+    await channel.assertQueue(queue, { exclusive: true, autoDelete: true, durable: false });
+    await channel.consume(queue, () => back.resolve(), { noAck: true, exclusive: true });
+    const startedAt = performance.now();
+    channel.sendToQueue(
+      queue,
+      Buffer.from("check"),
+      { mandatory: true },
+      (error) => error ? confirmed.reject(error) : confirmed.resolve(),
+    );
+    await Promise.all([confirmed.promise, back.promise]);
+    return Math.round(performance.now() - startedAt);
+  } catch (error) {
+    // A publish that is refused closes the channel, and that alone carries the reason.
+    throw refusal ?? error;
+  }
 }
 
 /** Rejects when the broker says that it takes nothing, which it does as soon as one publishes. */

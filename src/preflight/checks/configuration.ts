@@ -25,7 +25,7 @@ export const configuration: Check<Settings> = {
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       const faults = error.faults.map((fault) => failure(troubleOf(fault)));
-      return { findings: [...faults, ...diagnosis(error)] };
+      return { findings: [...diagnosis(error), ...faults] };
     }
   },
 };

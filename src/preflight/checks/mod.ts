@@ -9,7 +9,7 @@ import { configuration } from "./configuration.ts";
 import { stateDatabase } from "./state_database.ts";
 import { stateFolder } from "./state_folder.ts";
 import { stateHolder } from "./state_holder.ts";
-import { stateSpace } from "./state_space.ts";
+import { stateDisk } from "./state_disk.ts";
 import { whatsappReach } from "./whatsapp_reach.ts";
 import { whatsappUpgrade } from "./whatsapp_upgrade.ts";
 
@@ -17,7 +17,7 @@ import { whatsappUpgrade } from "./whatsapp_upgrade.ts";
 export const CHECKS: readonly Check[] = [
   configuration,
   stateFolder,
-  stateSpace,
+  stateDisk,
   stateDatabase,
   stateHolder,
   brokerReach,

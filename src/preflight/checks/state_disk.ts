@@ -11,8 +11,8 @@ const TOO_LITTLE_BYTES = 16 * MIB;
 const TOO_FEW_INODES = 100;
 
 /** Room for the state. */
-export const stateSpace: Check = {
-  id: "state.space",
+export const stateDisk: Check = {
+  id: "state.disk",
   title: "State disk",
   why: "On a full disk no message is taken any more, as none could be remembered",
   exitCode: EXIT.CANTCREAT,

@@ -1,0 +1,118 @@
+import { strict as assert } from "node:assert";
+import type { Report } from "../../src/preflight/report.ts";
+import { startProxy } from "../rabbitmq/proxy.ts";
+import { sharedBroker } from "../rabbitmq/shared.ts";
+import { startStack } from "../stack.ts";
+import { AUTHORITY, EXPIRED, GOOD, OTHER_NAME } from "./certificates.ts";
+import { Installation, type Ran, resultOf, statuses, troubleIn } from "./installation.ts";
+import { answering, type OtherServer } from "./servers.ts";
+
+const broker = await sharedBroker();
+
+const reportOf = ({ stdout }: Ran) => JSON.parse(stdout) as Report;
+
+Deno.test("worker --check finds all well beside a running worker, and disturbs nothing", async () => {
+  await using stack = await startStack({ broker });
+  const { environment } = stack;
+  await using installation = await Installation.make(environment);
+  const first = reportOf(await installation.run(["--check", "--json"]));
+  assert.deepEqual(new Set(Object.values(statuses(first))), new Set(["ok"]), "before the first start");
+
+  const program = stack.startProgram({ LOG_LEVEL: "info" });
+  await program.printed("the worker is ready");
+  const ran = await installation.run(["--check", "--json"]);
+  assert.equal(ran.code, 0, ran.stdout);
+  assert.equal(ran.stderr, "", "no progress where there is no terminal");
+  const report = reportOf(ran);
+  assert.equal(report.status, "ok");
+  assert.equal(resultOf(report, "state.holder").findings[0]?.facts?.pid, program.process.pid);
+
+  const human = await installation.run(["--check"]);
+  assert.equal(human.code, 0);
+  assert.match(human.stdout, /\nAll 12 checks are fine \(/);
+  assert.ok(!human.stdout.includes("\x1b"), "no colours where there is no terminal");
+  assert.doesNotMatch(program.output(), /"level":[456]0/, "the worker did not notice");
+});
+
+Deno.test("worker --check ends with 78, 73 or 69", async () => {
+  await using installation = await Installation.make();
+  assert.equal((await installation.run(["--check"])).code, 69);
+  await Deno.writeTextFile(installation.sessionDir, "a file");
+  assert.equal((await installation.run(["--check"])).code, 73, "state folder before network");
+  await installation.write("WORKER_ID=\n");
+  const { code, stdout } = await installation.run(["--check"]);
+  assert.equal(code, 78);
+  assert.match(stdout, /failure {2}Configuration +.*\.env:1:\d+: WORKER_ID is empty/);
+});
+
+Deno.test("worker --json without --check is wrong usage", async () => {
+  await using installation = await Installation.make();
+  const { code, stderr } = await installation.run(["--json"]);
+  assert.equal(code, 64);
+  assert.match(stderr, /'--json' goes with '--check'/);
+});
+
+Deno.test("worker --check never prints a secret", async () => {
+  const url = new URL(await broker.vhost());
+  await using installation = await Installation.make();
+  const key = "the-key-of-the-backend", wrong = "wr0ng/p@ss w\u00f6rd";
+  const scenes: Record<string, string> = {
+    "let in": url.href,
+    "refused": Object.assign(new URL(url), { password: encodeURIComponent(wrong) }).href,
+    "no vhost": Object.assign(new URL(url), { pathname: "/none" }).href,
+    "no port": Object.assign(new URL(url), { port: "1" }).href,
+    "not TLS": url.href.replace("amqp:", "amqps:"),
+    "invalid": `${url.href}/%zz`,
+    "swallowed": `${url.href}QUEUE_MESSAGE_SEND=whatsapp`,
+  };
+  const secrets = [url.password, wrong, encodeURIComponent(wrong), key];
+  for (const [scene, text] of Object.entries(scenes)) {
+    await installation.set({ RABBITMQ_URL: text });
+    for (const args of [["--check"], ["--check", "--json"]]) {
+      const { stdout, stderr } = await installation.run(args);
+      assert.ok(stdout.length > 100, scene);
+      for (const secret of secrets) {
+        assert.ok(!`${stdout}${stderr}`.includes(secret), `'${scene}' shows a secret:\n${stdout}`);
+      }
+    }
+  }
+});
+
+Deno.test("worker --check ends within 15 s when everything hangs", async () => {
+  await using proxy = await startProxy(broker.port);
+  proxy.blackhole("both");
+  await using installation = await Installation.make({
+    RABBITMQ_URL: `amqp://u:p@127.0.0.1:${proxy.port}`,
+    WHATSAPP_WEB_URL: `ws://127.0.0.1:${proxy.port}/ws/chat`,
+  });
+  const { code, durationMs } = await installation.run(["--check"]);
+  assert.equal(code, 69);
+  assert.ok(durationMs < 15_000, `it took ${durationMs} ms`);
+});
+
+Deno.test("worker --check tells certificates apart", async () => {
+  await using good = await answering("not you\r\n", GOOD);
+  await using other = await answering("", OTHER_NAME);
+  await using expired = await answering("", EXPIRED);
+  await using installation = await Installation.make();
+  await Deno.writeTextFile(`${installation.folder}/ca.pem`, AUTHORITY);
+  const trusting = { DENO_CERT: `${installation.folder}/ca.pem` };
+  const check = async (broker: OtherServer, whatsapp: OtherServer, environment = {}) => {
+    await installation.set({
+      RABBITMQ_URL: `amqps://u:p@localhost:${broker.port}`,
+      WHATSAPP_WEB_URL: `wss://localhost:${whatsapp.port}/ws/chat`,
+    });
+    return reportOf(await installation.run(["--check", "--json"], environment));
+  };
+  const both = await check(expired, other, trusting);
+  assert.equal(troubleIn(both, "broker.reach").code, "tls_expired");
+  assert.equal(troubleIn(both, "whatsapp.reach").code, "tls_name");
+
+  const strangers = await check(good, good);
+  assert.equal(troubleIn(strangers, "broker.reach").code, "tls_untrusted");
+
+  const trusted = await check(good, good, trusting);
+  assert.equal(statuses(trusted)["broker.reach"], "ok");
+  assert.equal(troubleIn(trusted, "broker.login").code, "not_amqp");
+  assert.match(troubleIn(trusted, "whatsapp.upgrade").found, /says 'not you'/);
+});
