@@ -3,7 +3,7 @@ import amqp, { type Channel, type ChannelModel } from "amqplib";
 import { type BrokerNames, brokerNames } from "../broker/names.ts";
 import type { Settings } from "../config/load.ts";
 import { isTimeout, messageOf, type Trouble } from "./check.ts";
-import { type Endpoint, endpointOf } from "./network.ts";
+import { type Endpoint, endpointOf } from "./endpoint.ts";
 import { networkFault } from "./network_faults.ts";
 
 /** Where the broker is, by its setting. */

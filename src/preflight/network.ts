@@ -4,44 +4,18 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { isLiteralLoopback } from "../config/rules.ts";
 import { failure, type Finding, ok, type Outcome, warning } from "./check.ts";
+import type { Endpoint, Stage } from "./endpoint.ts";
 import { isUntrusted, networkFault } from "./network_faults.ts";
 
 /** A certificate that ends sooner than this is worth a warning. */
 const CERTIFICATE_DAYS = 14;
 const DAY_MS = 24 * 60 * 60_000;
 
-/** A server the worker needs. */
-export interface Endpoint {
-  readonly host: string;
-  readonly port: number;
-  readonly tls: boolean;
-  /** What it is: `RabbitMQ`. */
-  readonly service: string;
-  /** The setting that names it. */
-  readonly setting: string;
-}
-
 /** The way to an endpoint is free. */
 export interface Reached {
   readonly addresses: readonly string[];
   /** All of them are this machine's own. */
   readonly loopback: boolean;
-}
-
-/** The endpoint of a URL, with the default ports of its protocol. */
-export function endpointOf(
-  url: string,
-  { service, setting, ports }: { service: string; setting: string; ports: Record<string, number> },
-): Endpoint {
-  const { protocol, hostname, port } = new URL(url);
-  const tls = ["amqps:", "wss:"].includes(protocol);
-  return {
-    host: hostname.replace(/^\[|\]$/g, ""),
-    port: Number(port) || (ports[protocol] ?? 0),
-    tls,
-    service,
-    setting,
-  };
 }
 
 /** Looks the name up, connects and, where it is called for, encrypts; each step with its time. */
@@ -72,9 +46,6 @@ export async function reach(endpoint: Endpoint, signal: AbortSignal): Promise<Ou
   }
   return { findings, value: { addresses, loopback: addresses.every(isLoopback) } };
 }
-
-/** A step on the way to a server. */
-export type Stage = "DNS" | "TCP" | "TLS";
 
 function describe(stage: Stage, { host, port }: Endpoint, result: unknown, ms: number): Finding[] {
   if (stage === "DNS") {

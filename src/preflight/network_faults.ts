@@ -1,6 +1,6 @@
 /** What keeps a server from being reached, in words, each with its own remedy. */
 import { isTimeout, messageOf, type Trouble } from "./check.ts";
-import type { Endpoint, Stage } from "./network.ts";
+import type { Endpoint, Stage } from "./endpoint.ts";
 
 type Words = (endpoint: Endpoint, error: unknown) => Pick<Trouble, "code" | "found" | "remedy">;
 

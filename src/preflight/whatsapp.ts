@@ -1,5 +1,5 @@
 import type { Settings } from "../config/load.ts";
-import { type Endpoint, endpointOf } from "./network.ts";
+import { type Endpoint, endpointOf } from "./endpoint.ts";
 
 /** Where WhatsApp Web is, by its setting. */
 export function whatsappEndpoint({ WHATSAPP_WEB_URL }: Settings): Endpoint {

@@ -117,42 +117,6 @@ export class Database {
   }
 }
 
-/** What `--check` may know of a state folder without taking it: nothing is created or changed. */
-export interface DatabaseInspection {
-  readonly schemaVersion: number;
-  readonly newestSchemaVersion: number;
-  /** What `PRAGMA quick_check` found; empty when the file is sound. */
-  readonly faults: string[];
-  readonly sessions: number;
-  readonly outboxDepth: number;
-}
-
-/** Reads the database in `folder` beside a running worker, or `undefined` when there is none yet. */
-export function inspectDatabase(folder: string): DatabaseInspection | undefined {
-  const file = join(folder, DATABASE_FILE);
-  try {
-    Deno.statSync(file);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-  const sqlite = new DatabaseSync(file, { readOnly: true });
-  try {
-    const count = (table: string) =>
-      Number(sqlite.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n ?? 0);
-    const schemaVersion = userVersion(sqlite);
-    return {
-      schemaVersion,
-      newestSchemaVersion: MIGRATIONS.length,
-      faults: quickCheck(sqlite),
-      sessions: schemaVersion > 0 ? count("session") : 0,
-      outboxDepth: schemaVersion > 0 ? count("outbox") : 0,
-    };
-  } finally {
-    sqlite.close();
-  }
-}
-
 /** Whether a running process holds the state in `folder`. */
 export async function isFolderLocked(folder: string): Promise<boolean> {
   let file: Deno.FsFile;

@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import { networkFault } from "../../src/preflight/network_faults.ts";
-import type { Stage } from "../../src/preflight/network.ts";
+import type { Stage } from "../../src/preflight/endpoint.ts";
 
 const BROKER = {
   host: "rabbit.example",

@@ -1,13 +1,8 @@
 import { strict as assert } from "node:assert";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import {
-  Database,
-  DATABASE_FILE,
-  inspectDatabase,
-  isFolderLocked,
-  StoreError,
-} from "../../src/store/database.ts";
+import { Database, DATABASE_FILE, isFolderLocked, StoreError } from "../../src/store/database.ts";
+import { lookAtDatabase } from "../../src/store/database_look.ts";
 import { MIGRATIONS } from "../../src/store/migrations.ts";
 
 class Folder implements Disposable {
@@ -62,7 +57,7 @@ Deno.test("open() makes the folder and the newest schema, for its owner's eyes o
   const path = join(folder.path, "a", "b");
   const database = await Database.open(path);
   await database.commit([remember("k")]);
-  assert.equal(inspectDatabase(path)?.schemaVersion, MIGRATIONS.length);
+  assert.equal(lookAtDatabase(path).schemaVersion, MIGRATIONS.length);
   assert.equal(Deno.statSync(path).mode! & 0o777, 0o700);
   for (const { name } of Deno.readDirSync(path)) {
     assert.equal(Deno.statSync(join(path, name)).mode! & 0o077, 0, `${name} is private`);
@@ -79,7 +74,7 @@ Deno.test("open() brings every older schema up to date and keeps what is in it",
     old.close();
     const database = await Database.open(folder.path);
     assert.deepEqual(await keys(database), ["kept"]);
-    assert.equal(inspectDatabase(folder.path)?.schemaVersion, MIGRATIONS.length);
+    assert.equal(lookAtDatabase(folder.path).schemaVersion, MIGRATIONS.length);
     database.close();
   }
 });

@@ -3,7 +3,7 @@ import { EXIT } from "../../exit_codes.ts";
 import { DATABASE_FILE } from "../../store/database.ts";
 import { MIGRATIONS } from "../../store/migrations.ts";
 import { type Check, failure, type Finding, messageOf, ok, type Trouble, warning } from "../check.ts";
-import { type DatabaseLook, lookAtDatabase } from "../database_look.ts";
+import { type DatabaseLook, lookAtDatabase } from "../../store/database_look.ts";
 import { stateFolder } from "./state_folder.ts";
 
 /** Reading it through takes SQLite a second for each GiB or so, in which nothing else happens in this program. */

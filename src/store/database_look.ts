@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { DatabaseSync } from "node:sqlite";
-import { DATABASE_FILE } from "../store/database.ts";
+import { DATABASE_FILE } from "./database.ts";
 
 /** What a look at the database shows. */
 export interface DatabaseLook {
