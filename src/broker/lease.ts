@@ -11,8 +11,8 @@ import { pause } from "./waiting.ts";
  * How long a lease that was held is claimed again after the connection was lost: the broker notices the death of the
  * old connection only after three heartbeats.
  */
-const RECLAIM_HEARTBEATS = 3;
-const RECLAIM_MARGIN_MS = 15_000;
+const RECLAIM_HEARTBEATS = 4;
+const RECLAIM_MARGIN_MS = 2_000;
 const RECLAIM_PAUSE_MS = 1_000;
 /** How often a queue that is to be deleted is looked at until its handler has emptied it. */
 const DRAIN_PAUSE_MS = 50;

@@ -216,7 +216,10 @@ export class Reader {
     const { names, now, sendWaitMs, answers } = this.#options;
     const command = readSend(delivery);
     if (!command.ok) return await this.#refuse(command, delivery, "send");
-    const expiresAtMs = Math.min(command.value.expiresAtMs ?? Infinity, now() + sendWaitMs);
+    // What the backend gave it to live in its own queue counts on: forwarded, the message would have all of it again.
+    const { expiration } = delivery.message.properties;
+    const waitMs = Math.min(sendWaitMs, expiration === undefined ? Infinity : Number(expiration));
+    const expiresAtMs = Math.min(command.value.expiresAtMs ?? Infinity, now() + waitMs);
     if (expiresAtMs <= now()) {
       await answers.expired(command.value, delivery);
       return "ack";

@@ -1,0 +1,169 @@
+import { strict as assert } from "node:assert";
+import type { Handler } from "../../src/broker/consumer.ts";
+import { Leases } from "../../src/broker/lease.ts";
+import { startProxy } from "../rabbitmq/proxy.ts";
+import { sharedBroker } from "../rabbitmq/shared.ts";
+import { bindingsOf, lookOn, NAMES, queueExists, startBridge, until } from "./bridge.ts";
+
+const broker = await sharedBroker();
+
+interface HolderOptions {
+  readonly workerId?: string;
+  readonly handler?: Handler;
+  /** Port of a proxy. */
+  readonly through?: number;
+}
+
+/** A worker's leases, over a connection of its own. */
+async function startHolder(url: string, { workerId = "worker-1", handler, through }: HolderOptions = {}) {
+  const own = new URL(url);
+  own.searchParams.set("heartbeat", "1");
+  if (through !== undefined) own.port = String(through);
+  const bridge = await startBridge({ url: own.href, topology: { workerId } });
+  const lost: string[] = [];
+  const taken: string[] = [];
+  const leases = new Leases({
+    connection: bridge.connection,
+    names: NAMES,
+    workerId,
+    handler: handler ?? ((delivery) => {
+      taken.push(String(delivery.message.content));
+      return Promise.resolve("ack");
+    }),
+    deadLetters: bridge.deadLetters,
+    onLost: (numberId) => lost.push(numberId),
+    log: bridge.log,
+  });
+  return {
+    leases,
+    lost,
+    taken,
+    bridge,
+    [Symbol.asyncDispose]: async () => {
+      await leases.releaseAll();
+      await bridge[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const inboxesOf = async (url: string, numberId: string) =>
+  (await bindingsOf(broker, url, NAMES.router)).filter((binding) =>
+    binding.startsWith(`number.${numberId} `)
+  );
+
+Deno.test("claim() gives a number to one worker, with its sends and its commands", async () => {
+  const url = await broker.vhost();
+  await using first = await startHolder(url);
+  await using second = await startHolder(url, { workerId: "worker-2" });
+  await using onlooker = await lookOn(url);
+  assert.equal(await first.leases.claim("6"), "held");
+  assert.equal(await first.leases.claim("6"), "held");
+  assert.equal(await second.leases.claim("6"), "refused");
+  assert.equal(await second.leases.claim("7"), "held");
+  assert.deepEqual(await inboxesOf(url, "6"), ["number.6 → whatsapp.worker.worker-1.inbox"]);
+  await onlooker.publish("", NAMES.number("6"), "a send");
+  await until(() => first.taken.length === 1, { describe: "the send" });
+  assert.deepEqual(second.taken, []);
+  assert.deepEqual(second.lost, [], "what was never held is not lost");
+
+  await first.leases.release("6");
+  assert.equal(await second.leases.claim("6"), "held");
+  assert.ok(await queueExists(broker, url, NAMES.number("6")), "what waits there stays");
+});
+
+Deno.test("claim() that is refused takes back what a former life had bound", async () => {
+  const url = await broker.vhost();
+  await using former = await startHolder(url);
+  assert.equal(await former.leases.claim("6"), "held");
+  await former.leases.release("6");
+  await using holder = await startHolder(url, { workerId: "worker-2" });
+  assert.equal(await holder.leases.claim("6"), "held");
+  assert.equal((await inboxesOf(url, "6")).length, 2);
+  assert.equal(await former.leases.claim("6"), "refused");
+  assert.deepEqual(await inboxesOf(url, "6"), ["number.6 → whatsapp.worker.worker-2.inbox"]);
+});
+
+Deno.test("claim() holds on to a number over a lost connection", async () => {
+  const url = await broker.vhost();
+  await using proxy = await startProxy(broker.port);
+  await using holder = await startHolder(url, { through: proxy.port });
+  await using onlooker = await lookOn(url);
+  assert.equal(await holder.leases.claim("6"), "held");
+  // The broker does not hear of the end of the old connection before its heartbeats are missing.
+  proxy.blackhole("both");
+  await until(() => holder.bridge.connection.state === "connecting", { describe: "a lost connection" });
+  proxy.restore();
+  await onlooker.publish("", NAMES.number("6"), "a send");
+  await until(() => holder.taken.length === 1, { describe: "the send" });
+  assert.deepEqual(holder.lost, []);
+  assert.equal(await holder.leases.claim("6"), "held");
+});
+
+Deno.test("claim() lets go of a number that another worker took meanwhile", async () => {
+  const url = await broker.vhost();
+  await using proxy = await startProxy(broker.port);
+  await using holder = await startHolder(url, { through: proxy.port });
+  assert.equal(await holder.leases.claim("6"), "held");
+  proxy.refuse();
+  await using thief = await startHolder(url, { workerId: "worker-2" });
+  await until(async () => await thief.leases.claim("6") === "held", { describe: "another holder" });
+  proxy.restore();
+  await until(() => holder.lost.length > 0, { describe: "a lost lease", timeoutMs: 20_000 });
+  assert.deepEqual(holder.lost, ["6"]);
+  assert.deepEqual(await inboxesOf(url, "6"), ["number.6 → whatsapp.worker.worker-2.inbox"]);
+});
+
+Deno.test("forget() removes queue and binding once every waiting send is answered", async () => {
+  const url = await broker.vhost();
+  const answered: string[] = [];
+  const mayAnswer = Promise.withResolvers<void>();
+  await using holder = await startHolder(url, {
+    handler: async (delivery) => {
+      await mayAnswer.promise;
+      answered.push(String(delivery.message.content));
+      return "ack";
+    },
+  });
+  await using onlooker = await lookOn(url);
+  assert.equal(await holder.leases.claim("6"), "held");
+  const sends = Array.from({ length: 20 }, (_, index) => `send ${index}`);
+  for (const send of sends) await onlooker.publish("", NAMES.number("6"), send);
+  const forgotten = holder.leases.forget("6");
+  // A number that is opened again at once must not get the lease that is about to end.
+  const claimed = holder.leases.claim("6");
+  mayAnswer.resolve();
+  await forgotten;
+  assert.deepEqual(answered, sends);
+  assert.equal(await claimed, "held");
+  await onlooker.publish("", NAMES.number("6"), "of the new session");
+  await until(() => answered.length === 21, { describe: "a send of the new session" });
+  assert.deepEqual(await inboxesOf(url, "6"), ["number.6 → whatsapp.worker.worker-1.inbox"]);
+
+  await holder.leases.forget("6");
+  assert.equal(await queueExists(broker, url, NAMES.number("6")), false);
+  assert.deepEqual(await inboxesOf(url, "6"), []);
+  await holder.leases.forget("6");
+});
+
+Deno.test("a number's queue that somebody deletes is made anew and consumed again", async () => {
+  const url = await broker.vhost();
+  await using holder = await startHolder(url);
+  await using onlooker = await lookOn(url);
+  assert.equal(await holder.leases.claim("6"), "held");
+  await onlooker.channel.deleteQueue(NAMES.number("6"));
+  await until(() => queueExists(broker, url, NAMES.number("6")), { describe: "the queue" });
+  await onlooker.publish("", NAMES.number("6"), "a send");
+  await until(() => holder.taken.length === 1, { describe: "the send" });
+});
+
+Deno.test("releaseAll() ends with a claim that never had an answer", async () => {
+  const url = await broker.vhost();
+  await using proxy = await startProxy(broker.port);
+  await using holder = await startHolder(url, { through: proxy.port });
+  proxy.refuse();
+  await until(() => holder.bridge.connection.state === "connecting", { describe: "a lost connection" });
+  const claim = holder.leases.claim("6");
+  await Promise.resolve();
+  await holder.leases.releaseAll();
+  assert.equal(await claim, "given_up");
+});
