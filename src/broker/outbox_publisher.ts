@@ -10,6 +10,8 @@ import { pause, unlessAborted } from "./waiting.ts";
 const WINDOW = 50;
 /** How long a queue that nobody could route to is left alone. Its events wait; those of other queues do not. */
 const UNROUTABLE_PAUSE_MS = 2_000;
+/** How long the broker may confirm nothing before a worker that is to stop no longer waits for it. */
+const STALLED_MS = 3_000;
 /** How often a quiet outbox is looked at for queues that are held back. */
 const IDLE_PAUSE_MS = 1_000;
 
@@ -28,6 +30,8 @@ export class OutboxPublisher {
   /** Queues nobody could route to, and until when they are left alone. */
   readonly #heldBack = new Map<string, number>();
   #publishing = false;
+  /** How many events have left since the start. */
+  #left = 0;
   #news = Promise.withResolvers<void>();
   #idle = Promise.withResolvers<void>();
 
@@ -41,15 +45,20 @@ export class OutboxPublisher {
   }
 
   /**
-   * Resolves when all that can leave has left, or with `signal`. What nobody can take now (no broker, no queue) stays on
-   * disk and is not waited for.
+   * Resolves when all that can leave has left, or with `signal`. What nobody takes now (no broker, a hung one, no queue)
+   * stays on disk and is not waited for.
    */
   async drained(signal: AbortSignal): Promise<void> {
     // Twice: the publisher may be about to say it is idle while something new comes.
-    for (let pass = 0; pass < 2 && this.#publishing && !signal.aborted; pass++) {
-      const idle = unlessAborted(this.#idle.promise, signal);
+    for (let pass = 0; pass < 2 && this.#publishing; pass++) {
+      const idle = this.#idle.promise.then(() => true);
       this.wake();
-      await idle;
+      while (true) {
+        const left = this.#left;
+        const patience = AbortSignal.any([signal, AbortSignal.timeout(STALLED_MS)]);
+        if (await unlessAborted(idle, patience)) break;
+        if (signal.aborted || left === this.#left) return;
+      }
     }
   }
 
@@ -98,6 +107,7 @@ export class OutboxPublisher {
       }
     }
     await this.#options.outbox.remove(done);
+    this.#left += done.length;
     if (failure !== undefined && !channel.closed.aborted) throw failure;
   }
 
