@@ -358,7 +358,7 @@ export class Session {
   async #received(message: WAMessage, socket: Socket): Promise<void> {
     const { lidMapping } = socket.baileys.signalRepository;
     await addPhoneNumber(message, (lid) => lidMapping.getPNForLID(lid));
-    await this.#context.inbound.take(this.#record, message, this.#account ?? { jid: "", lid: null });
+    await this.#context.inbound.take(this.#record, message, socket.account);
   }
 
   async #receipted(update: WAMessageUpdate): Promise<void> {

@@ -64,6 +64,8 @@ export interface SocketOptions {
 /** A socket to WhatsApp. */
 export interface Socket {
   readonly baileys: ReturnType<typeof makeWASocket>;
+  /** Who the phone is, as far as it is known: messages of before come in while the socket still opens. */
+  readonly account: LinkedAccount;
   /**
    * Closes it without a word to {@link SocketEvents}, but for messages it had already told the server it has.
    * Resolves when it is closed and its credentials are saved.
@@ -134,7 +136,13 @@ export function openSocket(options: SocketOptions): Socket {
     finish(closureOfUpgrade(statusCode));
   });
 
-  return { baileys, end: stop };
+  return {
+    baileys,
+    get account() {
+      return linkedAccount(baileys.user);
+    },
+    end: stop,
+  };
 }
 
 /** Baileys waits for the server to agree to the close, which one that is gone never does. */

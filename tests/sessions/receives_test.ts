@@ -1,0 +1,67 @@
+import { strict as assert } from "node:assert";
+import { sharedBroker } from "../rabbitmq/shared.ts";
+import { pair, startStack } from "../stack.ts";
+import { answer, assertNoErrorsLogged, event, events, FRIEND, LINE, sendText, settled } from "./steps.ts";
+
+const broker = await sharedBroker();
+
+Deno.test("A message that came while the worker was away is published once, under its sender's number", async () => {
+  await using stack = await startStack({ broker });
+  const contact = stack.standIn.contact(FRIEND, { name: "Awa" });
+  const worker = await stack.startWorker();
+  await pair(stack, LINE);
+  await worker.stop();
+  const id = await contact.sendText(LINE.phoneNumber, "while you were away");
+  await stack.startWorker();
+  const { body, queue, properties } = await event(stack, LINE, "message_received");
+  assert.equal(queue, "whatsapp.message.receive");
+  assert.deepEqual([body.messageId, body.body, body.type], [id, "while you were away", "TEXT"]);
+  assert.equal(body.from, `${FRIEND}@c.us`);
+  assert.equal(body.to, `${LINE.phoneNumber}@c.us`);
+  assert.equal(body.phoneNumber, `+${FRIEND}`);
+  assert.equal(body.lid, contact.lid);
+  assert.deepEqual([body.fromMe, body.isGroup, body.pushName], [false, false, "Awa"]);
+  assert(Math.abs(Number(body.timestamp) * 1000 - Date.now()) < 60_000, "WhatsApp's seconds");
+  assert.match(properties.messageId, /^[0-9a-f]{32}$/);
+
+  await contact.sendText(LINE.phoneNumber, "and one more");
+  await event(stack, LINE, "message_received", { body: "and one more" });
+  assert.equal(events(stack, LINE, "message_received").length, 2);
+  assertNoErrorsLogged(stack);
+});
+
+Deno.test("A message whose first copy is damaged is published when it has been asked for again", async () => {
+  await using stack = await startStack({ broker });
+  const contact = stack.standIn.contact(FRIEND, { addressing: "pn" });
+  await stack.startWorker();
+  await pair(stack, LINE);
+  contact.damageNext();
+  await contact.sendText(LINE.phoneNumber, "second try");
+  const { body } = await event(stack, LINE, "message_received");
+  assert.deepEqual([body.from, body.body], [`${FRIEND}@c.us`, "second try"]);
+});
+
+Deno.test("The owner's own messages are published only on demand, and the worker's never", async () => {
+  await using stack = await startStack({ broker });
+  const contact = stack.standIn.contact(FRIEND);
+  const worker = await stack.startWorker();
+  await pair(stack, LINE);
+  const phone = stack.standIn.phone(LINE.phoneNumber);
+  await answer(stack, await sendText(stack, LINE, 1, "by the worker"), "SENT");
+  await phone.sendText(FRIEND, "by the owner");
+  await contact.sendText(LINE.phoneNumber, "by somebody else");
+  await event(stack, LINE, "message_received", { body: "by somebody else" });
+  assert.equal(events(stack, LINE, "message_received").length, 1);
+  await worker.stop();
+
+  await stack.startWorker({ RECEIVE_INCLUDE: "from_me" });
+  await event(stack, LINE, "connected");
+  await answer(stack, await sendText(stack, LINE, 2, "by the worker again"), "SENT");
+  await phone.sendText(FRIEND, "by the owner again");
+  const { body } = await event(stack, LINE, "message_received", { fromMe: true });
+  assert.equal(body.body, "by the owner again");
+  assert.deepEqual([body.from, body.to], [`${LINE.phoneNumber}@c.us`, `${FRIEND}@c.us`]);
+  assert.deepEqual([body.phoneNumber, body.lid], [`+${LINE.phoneNumber}`, phone.lid]);
+  await settled(stack, LINE);
+  assert.equal(events(stack, LINE, "message_received").length, 2);
+});

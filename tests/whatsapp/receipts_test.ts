@@ -1,0 +1,124 @@
+import { strict as assert } from "node:assert";
+import { proto, type WAMessageUpdate } from "@whiskeysockets/baileys";
+import { Announcer } from "../../src/announcer.ts";
+import { Database } from "../../src/store/database.ts";
+import type { SendRecord } from "../../src/store/ledger.ts";
+import { makeStore } from "../../src/store/store.ts";
+import { Receipts, statusOf } from "../../src/whatsapp/receipts.ts";
+
+const RECORD: SendRecord = {
+  numberId: "6",
+  fingerprint: "print",
+  whatsappId: "3EB0AA",
+  chat: "221779999999@s.whatsapp.net",
+  answerTo: "command-1",
+  messageIdJson: "7212345678901234567",
+  numberIdJson: "6",
+  status: "PENDING",
+  final: false,
+};
+const FAILURE = { code: "unconfirmed", error: "nothing was heard", retryable: true };
+
+/** Receipts over a store in memory, with one send written down, and what was announced of it. */
+async function setUp() {
+  const database = Database.inMemory();
+  const store = makeStore(database, () => 1);
+  let ids = 0;
+  const queues = { sessionEvent: "s", messageReceive: "r", messageStatus: "m", numberHealth: "h" };
+  const announcer = new Announcer({
+    store,
+    queues,
+    workerId: "worker-1",
+    now: () => 1,
+    newId: () => `outbox-${ids++}`,
+    onNews: () => {},
+  });
+  await store.commit(store.ledger.recording(RECORD));
+  return {
+    receipts: new Receipts(store, announcer, () => `id-${ids++}`),
+    record: async () => (await store.ledger.find("6", "print"))!,
+    told: async () => {
+      const rows = await database.select(
+        "SELECT body, message_id, correlation_id FROM outbox ORDER BY position",
+      );
+      return rows.map(({ body, message_id, correlation_id }) => ({
+        status: JSON.parse(String(body)).status,
+        body: String(body),
+        messageId: message_id,
+        correlationId: correlation_id,
+      }));
+    },
+    [Symbol.dispose]: () => store.close(),
+  };
+}
+
+Deno.test("Receipts.reached() tells every step once, those nobody heard of too, and never goes back", async () => {
+  using test = await setUp();
+  for (const status of ["READ", "SENT", "DELIVERED", "READ", "PLAYED"] as const) {
+    await test.receipts.reached("6", "3EB0AA", status);
+  }
+  const told = await test.told();
+  assert.deepEqual(told.map(({ status }) => status), ["SENT", "DELIVERED", "READ", "PLAYED"]);
+  assert.equal(new Set(told.map(({ messageId }) => messageId)).size, 4);
+  for (const { body, correlationId } of told) {
+    assert.equal(correlationId, "command-1");
+    assert.match(body, /"messageId":7212345678901234567,/);
+    assert.match(body, /"whatsappMessageId":"3EB0AA"/);
+  }
+  assert.equal((await test.record()).status, "PLAYED");
+});
+
+Deno.test("Receipts.reached() passes over messages that are not the backend's", async () => {
+  using test = await setUp();
+  await test.receipts.reached("6", "3EB0BB", "READ");
+  await test.receipts.reached("7", "3EB0AA", "READ");
+  assert.deepEqual(await test.told(), []);
+});
+
+Deno.test("Receipts.failed() is followed by SENT when the ack comes after all, and never follows it", async () => {
+  using test = await setUp();
+  await test.receipts.failed(RECORD, FAILURE);
+  assert.deepEqual([(await test.record()).status, (await test.record()).final], ["FAILED", false]);
+  await test.receipts.reached("6", "3EB0AA", "SENT");
+  await test.receipts.failed(RECORD, FAILURE);
+  assert.deepEqual((await test.told()).map(({ status }) => status), ["FAILED", "SENT"]);
+  assert.deepEqual([(await test.record()).status, (await test.record()).final], ["SENT", true]);
+});
+
+Deno.test("Receipts.failed() does not overwrite an ack that comes at the same moment", async () => {
+  using test = await setUp();
+  await Promise.all([
+    test.receipts.reached("6", "3EB0AA", "SENT"),
+    test.receipts.failed(RECORD, FAILURE),
+  ]);
+  assert.equal((await test.record()).status, "SENT");
+});
+
+Deno.test("Receipts.failed() answers the command that asked last", async () => {
+  using test = await setUp();
+  await test.receipts.failed(RECORD, FAILURE);
+  await test.receipts.failed({ ...await test.record(), answerTo: "command-2" }, FAILURE);
+  assert.deepEqual((await test.told()).map(({ correlationId }) => correlationId), ["command-1", "command-2"]);
+});
+
+Deno.test("Receipts.repeat() says the same again, under the same id", async () => {
+  using test = await setUp();
+  await test.receipts.reached("6", "3EB0AA", "SENT");
+  await test.receipts.repeat({ ...await test.record(), answerTo: "command-2" });
+  const [first, again] = await test.told();
+  assert.deepEqual([again!.body, again!.messageId], [first!.body, first!.messageId]);
+  assert.equal(again!.correlationId, "command-2");
+});
+
+Deno.test("statusOf() reads the receipts that are news, and no others", () => {
+  const { Status } = proto.WebMessageInfo;
+  const read = (status: proto.WebMessageInfo.Status) =>
+    statusOf({ key: {}, update: { status } } as WAMessageUpdate);
+  assert.deepEqual(
+    [Status.ERROR, Status.PENDING, Status.SERVER_ACK, Status.DELIVERY_ACK, Status.READ, Status.PLAYED].map(
+      read,
+    ),
+    [undefined, undefined, undefined, "DELIVERED", "READ", "PLAYED"],
+  );
+  assert.equal(statusOf({ key: {}, update: {} } as WAMessageUpdate), undefined);
+});

@@ -1,0 +1,87 @@
+import { strict as assert } from "node:assert";
+import pino from "pino";
+import { Database } from "../../src/store/database.ts";
+import { makeStore } from "../../src/store/store.ts";
+import { loadAuthState } from "../../src/whatsapp/auth_state.ts";
+import type { Closure } from "../../src/whatsapp/close_codes.ts";
+import { openSocket, type SocketEvents, type SocketOptions } from "../../src/whatsapp/socket.ts";
+import { clearBaileysTimers } from "../baileys_timers.ts";
+import { startStandIn } from "../stand_in/stand_in.ts";
+
+/** A socket without credentials, and promises of what it tells. */
+async function open(url: string, options: Partial<SocketOptions> = {}) {
+  const store = makeStore(Database.inMemory(), Date.now);
+  const closed = Promise.withResolvers<Closure>();
+  const shown = Promise.withResolvers<string>();
+  const events: SocketEvents = {
+    onQr: shown.resolve,
+    onOpen: () => {},
+    onClose: closed.resolve,
+    onMessages: () => {},
+    onUpdates: () => {},
+    onAck: () => {},
+  };
+  const socket = openSocket({
+    url,
+    auth: await loadAuthState(store.credentials, "6"),
+    events,
+    findSent: () => Promise.resolve(undefined),
+    log: pino({ level: "silent" }),
+    ...options,
+  });
+  return {
+    socket,
+    closed: closed.promise,
+    shown: shown.promise,
+    [Symbol.asyncDispose]: async () => {
+      await socket.end();
+      clearBaileysTimers();
+      store.close();
+    },
+  };
+}
+
+Deno.test("openSocket() gives a socket up that neither shows a QR nor opens nor closes", async () => {
+  await using standIn = await startStandIn();
+  standIn.faults.silence = true;
+  await using attempt = await open(standIn.url, { watchdogMs: 200 });
+  assert.deepEqual(await attempt.closed, { code: 408, reason: "connection_lost", reaction: "reconnect" });
+});
+
+Deno.test("openSocket() leaves a socket alone that shows its QR", async () => {
+  await using standIn = await startStandIn();
+  await using attempt = await open(standIn.url, { watchdogMs: 300, qrLifetimeMs: 800 });
+  await attempt.shown;
+  standIn.faults.refCount = 1;
+  const closure = await Promise.race([attempt.closed, new Promise((resolve) => setTimeout(resolve, 500))]);
+  assert.equal(closure, undefined);
+});
+
+Deno.test("openSocket() tells of a refused websocket at once, whether or not the connection ends with it", async () => {
+  for (const hangUp of [true, false]) {
+    await using standIn = await startStandIn();
+    standIn.faults.refuseUpgrade(503, { hangUp });
+    await using attempt = await open(standIn.url);
+    assert.deepEqual(await attempt.closed, { code: 503, reason: "upgrade_refused", reaction: "reconnect" });
+  }
+});
+
+Deno.test("openSocket() tells of a port nobody listens on", async () => {
+  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const { port } = listener.addr as Deno.NetAddr;
+  listener.close();
+  await using attempt = await open(`ws://127.0.0.1:${port}/ws/chat`);
+  assert.equal((await attempt.closed).code, 408);
+});
+
+Deno.test("Socket.end() does not wait for a server that says nothing more", async () => {
+  await using standIn = await startStandIn();
+  {
+    await using attempt = await open(standIn.url);
+    await attempt.shown;
+    standIn.faults.silence = true;
+    const startedAt = performance.now();
+    await attempt.socket.end();
+    assert(performance.now() - startedAt < 4_000);
+  }
+});
