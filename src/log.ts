@@ -1,5 +1,5 @@
 import pino, { type DestinationStream, type Logger } from "pino";
-import pretty from "pino-pretty";
+import { prettyFactory } from "pino-pretty";
 import { maskPhone } from "./contract/addresses.ts";
 
 /** Options of {@link makeLog}. */
@@ -18,17 +18,12 @@ const PHONE_NUMBER = /\+\d{7,15}|\d{7,15}(?=(?::\d+)?@(?:s\.whatsapp\.net|c\.us)
 /** The log: JSON lines, or readable ones. At `info` and above phone numbers are masked, whoever wrote them. */
 export function makeLog({ level, pretty: readable, workerId, destination }: LogOptions): Logger {
   const target = destination ?? pino.destination({ dest: 1, sync: true });
-  const stream = readable
-    ? pretty({
-      sync: true,
-      colorize: Deno.stdout.isTerminal() && !Deno.noColor,
-      destination: target as Parameters<typeof pretty>[0] extends infer O
-        ? NonNullable<O extends { destination?: infer D } ? D : never>
-        : never,
-      ignore: "pid,hostname",
-      translateTime: "SYS:yyyy-mm-dd HH:MM:ss.l",
-    })
-    : target;
+  const render = prettyFactory({
+    colorize: Deno.stdout.isTerminal() && !Deno.noColor,
+    ignore: "pid,hostname",
+    translateTime: "SYS:yyyy-mm-dd HH:MM:ss.l",
+  });
+  const stream = readable ? { write: (line: string) => void target.write(render(line)) } : target;
   const masked = !["debug", "trace"].includes(level);
   return pino({
     level,

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { proto, type WAMessage, type WAMessageUpdate } from "@whiskeysockets/baileys";
+import type { proto } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
 import type { Announcer, EventFields, EventOptions } from "../announcer.ts";
 import { phoneOfJid, sessionName } from "../contract/addresses.ts";
@@ -7,27 +7,21 @@ import type { Id } from "../contract/ids.ts";
 import { parseJson } from "../contract/json.ts";
 import type { Statement } from "../store/database.ts";
 import type { SessionRecord } from "../store/session_records.ts";
-import type { Store } from "../store/store.ts";
 import { CredentialsUnreadable, isLinked, loadAuthState, type StoredAuthState } from "./auth_state.ts";
 import { Backoff } from "./backoff.ts";
 import type { Closure } from "./close_codes.ts";
-import { addPhoneNumber } from "./inbound/phone_number.ts";
-import type { Inbound } from "./inbound/inbound.ts";
 import { type Invitation, Pairing, type PairingMethod } from "./pairing.ts";
-import { type Receipts, statusOf } from "./receipts.ts";
 import { type LinkedAccount, openSocket, type Socket } from "./socket.ts";
 import { healthOf, type SessionState } from "./states.ts";
-import { type Transmission, Transmissions, type TransmitOptions } from "./transmissions.ts";
+import { Traffic, type TrafficContext } from "./traffic.ts";
+import type { Transmission, TransmitOptions } from "./transmissions.ts";
 
 /** How long a session that was told to keep away does so. */
 const YIELD_PAUSE_MS = 15 * 60_000;
 
 /** What every session of a worker is given. */
-export interface SessionContext {
-  readonly store: Store;
+export interface SessionContext extends TrafficContext {
   readonly announcer: Announcer;
-  readonly receipts: Receipts;
-  readonly inbound: Inbound;
   readonly webUrl: string;
   /** Runs of QR refs before a session is given up. */
   readonly maxQrAttempts: number;
@@ -48,7 +42,7 @@ export interface SessionContext {
  */
 export class Session {
   readonly #context: SessionContext;
-  readonly #transmissions = new Transmissions();
+  readonly #traffic: Traffic;
   readonly #backoff: Backoff;
   #log: Logger;
   #record: SessionRecord;
@@ -61,14 +55,13 @@ export class Session {
   #account: LinkedAccount | undefined;
   #pairing: Pairing | undefined;
   #toldCloseCode: number | undefined;
-  /** The end of what was told and is not handled yet. */
-  #told: Promise<void> = Promise.resolve();
 
   constructor(record: SessionRecord, context: SessionContext) {
     this.#record = record;
     this.#context = context;
     this.#backoff = new Backoff(context);
     this.#log = this.#logOf(record);
+    this.#traffic = new Traffic(context, this);
   }
 
   get record(): SessionRecord {
@@ -168,7 +161,7 @@ export class Session {
   async transmit(jid: string, message: proto.IMessage, options: TransmitOptions): Promise<Transmission> {
     const socket = this.#socket;
     if (this.#state !== "connected" || socket === undefined) return { outcome: "disconnected" };
-    return await this.#transmissions.transmit(socket, jid, message, options);
+    return await this.#traffic.transmit(socket, jid, message, options);
   }
 
   /** A run: one socket after the other until `signal` aborts, or there is nothing more to try. Never rejects. */
@@ -209,7 +202,7 @@ export class Session {
 
   /** Resolves with how the socket was closed, once all it has told is handled; `undefined` when the run was over first. */
   async #socketsEnd(auth: StoredAuthState, signal: AbortSignal): Promise<Closure | undefined> {
-    const { store, webUrl, qrLifetimeMs } = this.#context;
+    const { webUrl, qrLifetimeMs } = this.#context;
     const closed = Promise.withResolvers<Closure | undefined>();
     signal.addEventListener("abort", () => closed.resolve(undefined), { once: true });
     this.#pairing?.begin();
@@ -218,31 +211,21 @@ export class Session {
       auth,
       qrLifetimeMs,
       log: this.#log,
-      findSent: async ({ id }) => {
-        const sent = id ? await store.ledger.findByWhatsappId(this.#record.numberId, id) : undefined;
-        return sent?.content && proto.Message.decode(sent.content);
-      },
+      findSent: ({ id }) => this.#traffic.findSent(id),
       events: {
-        onQr: (qr) => this.#inTurn("showing a QR", () => this.#invite(qr, socket, signal)),
-        onOpen: (account) => this.#inTurn("connecting", () => this.#opened(account, signal)),
-        onClose: (closure) => this.#inTurn("handling a close", () => closed.resolve(closure)),
-        onMessages: (messages) => {
-          for (const message of messages) {
-            this.#inTurn("taking a message", () => this.#received(message, socket));
-          }
-        },
-        onUpdates: (updates) => {
-          for (const update of updates) this.#inTurn("taking a receipt", () => this.#receipted(update));
-        },
-        onAck: (whatsappId, error) =>
-          this.#inTurn("taking an ack", () => this.#acknowledged(whatsappId, error)),
+        onQr: (qr) => this.#traffic.inTurn("showing a QR", () => this.#invite(qr, socket, signal)),
+        onOpen: (account) => this.#traffic.inTurn("connecting", () => this.#opened(account, signal)),
+        onClose: (closure) => this.#traffic.inTurn("handling a close", () => closed.resolve(closure)),
+        onMessages: (messages) => this.#traffic.messages(messages, socket),
+        onUpdates: (updates) => this.#traffic.updates(updates),
+        onAck: (whatsappId, error) => this.#traffic.ack(whatsappId, error),
       },
     });
     this.#socket = socket;
     const closure = await closed.promise;
     if (signal.aborted) return undefined;
     this.#socket = undefined;
-    this.#transmissions.disconnected();
+    this.#traffic.disconnected();
     return closure;
   }
 
@@ -355,29 +338,6 @@ export class Session {
     onEnded(this);
   }
 
-  async #received(message: WAMessage, socket: Socket): Promise<void> {
-    const { lidMapping } = socket.baileys.signalRepository;
-    await addPhoneNumber(message, (lid) => lidMapping.getPNForLID(lid));
-    await this.#context.inbound.take(this.#record, message, socket.account);
-  }
-
-  async #receipted(update: WAMessageUpdate): Promise<void> {
-    const status = statusOf(update);
-    const { fromMe, id } = update.key;
-    if (status === undefined || !fromMe || !id) return;
-    await this.#context.receipts.reached(this.#record.numberId, id, status);
-    // Whose contact has the message, the server must have had it.
-    this.#transmissions.answered(id, { outcome: "accepted" });
-  }
-
-  /** Written down here and not by whoever waits: the ack may come after the wait was given up. */
-  async #acknowledged(whatsappId: string, error: string | undefined): Promise<void> {
-    if (error === undefined) {
-      await this.#context.receipts.reached(this.#record.numberId, whatsappId, "SENT");
-      this.#transmissions.answered(whatsappId, { outcome: "accepted" });
-    } else this.#transmissions.answered(whatsappId, { outcome: "refused", code: error });
-  }
-
   async #setState(state: SessionState, statements: readonly Statement[] = []): Promise<void> {
     const { announcer } = this.#context;
     const before = healthOf(this.#state);
@@ -426,8 +386,8 @@ export class Session {
     this.#socket = undefined;
     await socket?.end();
     await this.#running;
-    await this.#told;
-    this.#transmissions.disconnected();
+    await this.#traffic.settled;
+    this.#traffic.disconnected();
     return signal;
   }
 
@@ -438,13 +398,6 @@ export class Session {
       if (error instanceof CredentialsUnreadable) return false;
       throw error;
     }
-  }
-
-  /** Handles what a socket tells after all it has told before. What fails here has nobody above it to be told. */
-  #inTurn(what: string, work: () => Promise<void> | void): void {
-    this.#told = this.#told.then(work).catch((error) => {
-      this.#log.error({ err: error }, `a session failed at ${what}`);
-    });
   }
 
   #logOf({ numberId, numberIdJson, phoneNumber }: SessionRecord): Logger {

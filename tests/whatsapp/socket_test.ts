@@ -1,5 +1,8 @@
 import { strict as assert } from "node:assert";
+import type { AddressInfo } from "node:net";
 import pino from "pino";
+// @ts-types="@types/ws"
+import { WebSocketServer } from "ws";
 import { Database } from "../../src/store/database.ts";
 import { makeStore } from "../../src/store/store.ts";
 import { loadAuthState } from "../../src/whatsapp/auth_state.ts";
@@ -48,13 +51,12 @@ Deno.test("openSocket() gives a socket up that neither shows a QR nor opens nor 
   assert.deepEqual(await attempt.closed, { code: 408, reason: "connection_lost", reaction: "reconnect" });
 });
 
-Deno.test("openSocket() leaves a socket alone that shows its QR", async () => {
+Deno.test("openSocket() leaves a socket alone that has shown a QR, until nobody has scanned it", async () => {
   await using standIn = await startStandIn();
-  await using attempt = await open(standIn.url, { watchdogMs: 300, qrLifetimeMs: 800 });
-  await attempt.shown;
   standIn.faults.refCount = 1;
-  const closure = await Promise.race([attempt.closed, new Promise((resolve) => setTimeout(resolve, 500))]);
-  assert.equal(closure, undefined);
+  await using attempt = await open(standIn.url, { watchdogMs: 300, qrLifetimeMs: 600 });
+  await attempt.shown;
+  assert.equal((await attempt.closed).reason, "qr_expired");
 });
 
 Deno.test("openSocket() tells of a refused websocket at once, whether or not the connection ends with it", async () => {
@@ -74,14 +76,23 @@ Deno.test("openSocket() tells of a port nobody listens on", async () => {
   assert.equal((await attempt.closed).code, 408);
 });
 
-Deno.test("Socket.end() does not wait for a server that says nothing more", async () => {
-  await using standIn = await startStandIn();
+Deno.test("Socket.end() does not wait for a server that reads nothing more", async () => {
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  const connected = new Promise<void>((resolve) => {
+    server.on("connection", (webSocket) => {
+      webSocket.pause();
+      resolve();
+    });
+  });
+  await new Promise<void>((resolve) => server.on("listening", () => resolve()));
   {
-    await using attempt = await open(standIn.url);
-    await attempt.shown;
-    standIn.faults.silence = true;
+    await using attempt = await open(`ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws/chat`);
+    await connected;
+    await attempt.socket.baileys.waitForSocketOpen();
     const startedAt = performance.now();
     await attempt.socket.end();
-    assert(performance.now() - startedAt < 4_000);
+    assert(performance.now() - startedAt < 4_000, "the 30 s that ws gives a server are not waited for");
   }
+  for (const client of server.clients) client.terminate();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
 });

@@ -1,0 +1,97 @@
+import { proto, type WAMessage, type WAMessageUpdate } from "@whiskeysockets/baileys";
+import type { Logger } from "pino";
+import type { SessionRecord } from "../store/session_records.ts";
+import type { Store } from "../store/store.ts";
+import type { Inbound } from "./inbound/inbound.ts";
+import { addPhoneNumber } from "./inbound/phone_number.ts";
+import { type Receipts, statusOf } from "./receipts.ts";
+import type { Socket } from "./socket.ts";
+import { Transmissions } from "./transmissions.ts";
+
+/** What messages and receipts become durable with. */
+export interface TrafficContext {
+  readonly store: Store;
+  readonly receipts: Receipts;
+  readonly inbound: Inbound;
+}
+
+/** Whose traffic it is, as it is known at the moment. */
+export interface TrafficOwner {
+  readonly record: SessionRecord;
+  readonly log: Logger;
+}
+
+/**
+ * The messages of one session, in both directions. What its sockets tell is handled in the order it came, and all of it
+ * is: what WhatsApp has handed over it will not hand over again.
+ */
+export class Traffic extends Transmissions {
+  readonly #context: TrafficContext;
+  readonly #owner: TrafficOwner;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(context: TrafficContext, owner: TrafficOwner) {
+    super();
+    this.#context = context;
+    this.#owner = owner;
+  }
+
+  /** Resolves when all that was told so far is handled. */
+  get settled(): Promise<void> {
+    return this.#last;
+  }
+
+  /** Does `work` after all that was told before. What fails here has nobody above it to be told. */
+  inTurn(what: string, work: () => Promise<void> | void): void {
+    this.#last = this.#last.then(work).catch((error) => {
+      this.#owner.log.error({ err: error }, `a session failed at ${what}`);
+    });
+  }
+
+  /** Messages came in. */
+  messages(messages: readonly WAMessage[], socket: Socket): void {
+    for (const message of messages) this.inTurn("taking a message", () => this.#received(message, socket));
+  }
+
+  /** Receipts came in, among other news of messages. */
+  updates(updates: readonly WAMessageUpdate[]): void {
+    for (const update of updates) this.inTurn("taking a receipt", () => this.#receipted(update));
+  }
+
+  /** WhatsApp's server took a message, or refused it with an error code. */
+  ack(whatsappId: string, error: string | undefined): void {
+    this.inTurn("taking an ack", () => this.#acknowledged(whatsappId, error));
+  }
+
+  /** What was sent under this id, for a contact that could not decrypt it. */
+  async findSent(whatsappId: string | null | undefined): Promise<proto.IMessage | undefined> {
+    const { ledger } = this.#context.store;
+    const sent = whatsappId
+      ? await ledger.findByWhatsappId(this.#owner.record.numberId, whatsappId)
+      : undefined;
+    return sent?.content && proto.Message.decode(sent.content);
+  }
+
+  async #received(message: WAMessage, socket: Socket): Promise<void> {
+    const { lidMapping } = socket.baileys.signalRepository;
+    await addPhoneNumber(message, (lid) => lidMapping.getPNForLID(lid));
+    await this.#context.inbound.take(this.#owner.record, message, socket.account);
+  }
+
+  async #receipted(update: WAMessageUpdate): Promise<void> {
+    const status = statusOf(update);
+    const { fromMe, id } = update.key;
+    if (status === undefined || !fromMe || !id) return;
+    await this.#context.receipts.reached(this.#owner.record.numberId, id, status);
+    // Whose contact has the message, the server must have had it.
+    this.answered(id, { outcome: "accepted" });
+  }
+
+  /** Written down here and not by whoever waits: the ack may come after the wait was given up. */
+  async #acknowledged(whatsappId: string, error: string | undefined): Promise<void> {
+    if (error === undefined) {
+      await this.#context.receipts.reached(this.#owner.record.numberId, whatsappId, "SENT");
+      this.answered(whatsappId, { outcome: "accepted" });
+    } else this.answered(whatsappId, { outcome: "refused", code: error });
+  }
+}

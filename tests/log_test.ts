@@ -1,0 +1,63 @@
+import { strict as assert } from "node:assert";
+import { captureConsole, makeLog } from "../src/log.ts";
+
+/** A log into memory, and what was written to it. */
+function memoryLog(level: string, pretty = false) {
+  const written: string[] = [];
+  const destination = { write: (line: string) => void written.push(line) };
+  return { log: makeLog({ level, pretty, workerId: "worker-1", destination }), written };
+}
+
+const PHONES = {
+  sessionId: "session_6_+221771234567",
+  jid: "221771234567:3@s.whatsapp.net",
+  from: "221779999999@c.us",
+  err: new Error("Cannot reach +221778888888"),
+};
+const DIGITS = /22177\d{7}/;
+
+Deno.test("makeLog() masks phone numbers at info and above, whoever wrote them", () => {
+  for (const level of ["info", "warn", "error", "fatal"]) {
+    const { log, written } = memoryLog(level);
+    log.child(PHONES).fatal({ at: 1733396400000 }, "sent to 221771234567@s.whatsapp.net");
+    assert.equal(written.length, 1);
+    assert.doesNotMatch(written[0]!, DIGITS);
+    const line = JSON.parse(written[0]!);
+    assert.equal(line.sessionId, "session_6_+221*******67");
+    assert.equal(line.from, "221*******99@c.us");
+    assert.equal(line.at, 1733396400000, "a time is no phone number");
+    assert.equal(line.workerId, "worker-1");
+  }
+});
+
+Deno.test("makeLog() masks in the readable form too", () => {
+  const { log, written } = memoryLog("info", true);
+  log.info(PHONES, "connected");
+  assert.match(written.join(""), /connected/);
+  assert.doesNotMatch(written.join(""), DIGITS);
+});
+
+Deno.test("makeLog() shows phone numbers below info, for a person who looks for a fault", () => {
+  for (const level of ["debug", "trace"]) {
+    const { log, written } = memoryLog(level);
+    log.info(PHONES, "connected");
+    assert.match(written[0]!, DIGITS);
+  }
+});
+
+Deno.test("captureConsole() passes on sentences and never what is behind them", () => {
+  const { log, written } = memoryLog("trace");
+  const original = { ...console };
+  try {
+    captureConsole(log);
+    console.log("Closing session:", { privKey: "c2VjcmV0" });
+    console.info({ privKey: "c2VjcmV0" });
+    console.error(new Error("c2VjcmV0"));
+  } finally {
+    Object.assign(console, original);
+  }
+  const lines = written.map((line) => JSON.parse(line));
+  assert.deepEqual(lines.map(({ msg }) => msg), ["Closing session:", "an object", "an object"]);
+  assert(lines.every(({ level }) => level === 20));
+  assert.doesNotMatch(written.join(""), /c2VjcmV0/);
+});
