@@ -63,8 +63,13 @@ export class Leases {
     this.#options = options;
   }
 
-  /** Claims a number and takes its sends from then on; waits for the broker when it is away. */
-  async claim(numberId: string): Promise<Claim> {
+  /**
+   * Claims a number and takes its sends from then on; waits for the broker when it is away.
+   *
+   * @param options.patient the number was this worker's before it died: who has it may be its own old connection, which
+   * a broker that lost sight of the host holds on to for three heartbeats. `refused` only when it is not free by then.
+   */
+  async claim(numberId: string, { patient = false }: { patient?: boolean } = {}): Promise<Claim> {
     // A number that was logged out and is opened again at once: its old lease is about to go, and its queue with it.
     while (this.#forgetting.has(numberId)) await this.#forgetting.get(numberId);
     const held = this.#held.get(numberId);
@@ -73,7 +78,7 @@ export class Leases {
     const claim = Promise.withResolvers<Claim>();
     const ended = this.#options.connection.keep(
       `lease of number ${numberId}`,
-      this.#role(numberId, claim.resolve, release),
+      this.#role(numberId, { patient, settled: claim.resolve, release }),
       release.signal,
     ).finally(() => {
       claim.resolve("given_up");
@@ -131,7 +136,14 @@ export class Leases {
     await Promise.all([...this.#held.keys()].map((numberId) => this.release(numberId)));
   }
 
-  #role(numberId: string, settled: (claim: Claim) => void, release: AbortController) {
+  #role(
+    numberId: string,
+    { patient, settled, release }: {
+      patient: boolean;
+      settled: (claim: Claim) => void;
+      release: AbortController;
+    },
+  ) {
     const { names, workerId, handler, deadLetters, onLost, log } = this.#options;
     const queue = names.number(numberId);
     let wasHeld = false;
@@ -167,7 +179,7 @@ export class Leases {
         if (!isInUse(error)) throw error;
         refusedSinceMs ??= Date.now();
         const patienceMs = RECLAIM_HEARTBEATS * link.heartbeatMs + RECLAIM_MARGIN_MS;
-        if (wasHeld && Date.now() - refusedSinceMs < patienceMs) {
+        if ((wasHeld || patient) && Date.now() - refusedSinceMs < patienceMs) {
           await pause(RECLAIM_PAUSE_MS, AbortSignal.any([release.signal, link.signal]));
           return;
         }

@@ -63,7 +63,10 @@ Deno.test("consume() acks what its handler says is done, one at a time and in or
   });
   for (const text of ["a", "b", "c"]) await test.onlooker.publish("", "work", text);
   await until(() => test.deliveries.length === 3, { describe: "three" });
-  await test.bridge[Symbol.asyncDispose]();
+  test.stop.abort();
+  await until(async () => (await test.onlooker.channel.checkQueue("work")).consumerCount === 0, {
+    describe: "nobody consuming",
+  });
   assert.deepEqual(test.deliveries.map(({ message }) => String(message.content)), ["a", "b", "c"]);
   assert.equal(await test.onlooker.depth("work"), 0);
 });
@@ -161,7 +164,6 @@ Deno.test("consume() never gives up a message over a fault of broker or disk", a
   const faults = [
     new PublishFailed("The channel is closed"),
     new StoreError("state_unusable", "Cannot write the state: disk full", "Make room"),
-    new PublishFailed("The channel is closed"),
   ];
   await using test = await startConsumer(() => {
     const fault = faults.pop();
@@ -169,7 +171,7 @@ Deno.test("consume() never gives up a message over a fault of broker or disk", a
     return "ack";
   });
   await test.onlooker.publish("", "work", "x");
-  await until(() => test.deliveries.length === 4, { describe: "four tries" });
+  await until(() => test.deliveries.length === 3, { describe: "three tries" });
   await settled(test.onlooker);
   assert.equal(await test.onlooker.depth(NAMES.deadLetter), 0);
 });

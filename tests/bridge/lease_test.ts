@@ -99,6 +99,19 @@ Deno.test("claim() holds on to a number over a lost connection", async () => {
   assert.equal(await holder.leases.claim("6"), "held");
 });
 
+Deno.test("claim() that is patient outlasts the connection of a worker that died with its host", async () => {
+  const url = await broker.vhost();
+  await using proxy = await startProxy(broker.port);
+  await using dead = await startHolder(url, { through: proxy.port });
+  assert.equal(await dead.leases.claim("6"), "held");
+  // A host that is gone sends nothing, not even an end.
+  proxy.blackhole("both");
+  await using restarted = await startHolder(url);
+  assert.equal(await restarted.leases.claim("6", { patient: true }), "held");
+  await using stranger = await startHolder(url, { workerId: "worker-2" });
+  assert.equal(await stranger.leases.claim("6"), "refused");
+});
+
 Deno.test("claim() lets go of a number that another worker took meanwhile", async () => {
   const url = await broker.vhost();
   await using proxy = await startProxy(broker.port);

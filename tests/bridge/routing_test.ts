@@ -282,3 +282,19 @@ Deno.test("a send waits in its number's queue no longer than its own expiration 
     assert.ok(Math.abs(Number(properties.headers?.["x-expires-at"]) - Date.now() - expectedMs) < 10_000);
   }
 });
+
+Deno.test("a send that waits too long for a worker that is away is answered by those that are there", async () => {
+  await using stack = await startStack({ broker });
+  await stack.startWorker();
+  await using onlooker = await lookOn(stack.url);
+  // As a worker's lease leaves it behind.
+  await onlooker.channel.assertQueue(NAMES.number("77"), {
+    durable: true,
+    deadLetterExchange: "",
+    deadLetterRoutingKey: NAMES.expired,
+  });
+  const send = { messageId: 9, numberId: 77, to: "+221779999999", content: "x", type: "TEXT" };
+  const commandId = await stack.backend.send({ ...send, expiresAt: Date.now() + 300 });
+  const { body } = await stack.backend.next(answerTo(commandId), { describe: "the end of the wait" });
+  assert.deepEqual([body.status, body.code, body.messageId], ["FAILED", "expired", 9]);
+});
