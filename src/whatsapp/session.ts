@@ -1,10 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { proto } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
-import type { Announcer, EventFields, EventOptions } from "../announcer.ts";
-import { phoneOfJid, sessionName } from "../contract/addresses.ts";
-import type { Id } from "../contract/ids.ts";
-import { parseJson } from "../contract/json.ts";
+import type { EventFields } from "../announcer.ts";
+import { phoneOfJid } from "../contract/addresses.ts";
 import type { Statement } from "../store/database.ts";
 import type { SessionRecord } from "../store/session_records.ts";
 import { CredentialsUnreadable, isLinked, loadAuthState, type StoredAuthState } from "./auth_state.ts";
@@ -12,6 +10,7 @@ import { Backoff } from "./backoff.ts";
 import type { Closure } from "./close_codes.ts";
 import { type Invitation, Pairing, type PairingMethod } from "./pairing.ts";
 import { type LinkedAccount, openSocket, type Socket } from "./socket.ts";
+import { Standing, type StandingContext } from "./standing.ts";
 import { healthOf, type SessionState } from "./states.ts";
 import { Traffic, type TrafficContext } from "./traffic.ts";
 import type { Transmission, TransmitOptions } from "./transmissions.ts";
@@ -20,8 +19,7 @@ import type { Transmission, TransmitOptions } from "./transmissions.ts";
 const YIELD_PAUSE_MS = 15 * 60_000;
 
 /** What every session of a worker is given. */
-export interface SessionContext extends TrafficContext {
-  readonly announcer: Announcer;
+export interface SessionContext extends TrafficContext, StandingContext {
   readonly webUrl: string;
   /** Runs of QR refs before a session is given up. */
   readonly maxQrAttempts: number;
@@ -30,7 +28,6 @@ export interface SessionContext extends TrafficContext {
   readonly now: () => number;
   /** A number in [0, 1). */
   readonly random: () => number;
-  readonly log: Logger;
   /** The session is over and its credentials are forgotten. */
   readonly onEnded: (session: Session) => void;
 }
@@ -43,11 +40,8 @@ export interface SessionContext extends TrafficContext {
 export class Session {
   readonly #context: SessionContext;
   readonly #traffic: Traffic;
+  readonly #standing: Standing;
   readonly #backoff: Backoff;
-  #log: Logger;
-  #record: SessionRecord;
-  #state: SessionState = "closed";
-  #stateChanged = Promise.withResolvers<void>();
   /** Aborted when the run is over. */
   #run = new AbortController();
   #running: Promise<void> = Promise.resolve();
@@ -57,30 +51,27 @@ export class Session {
   #toldCloseCode: number | undefined;
 
   constructor(record: SessionRecord, context: SessionContext) {
-    this.#record = record;
     this.#context = context;
     this.#backoff = new Backoff(context);
-    this.#log = this.#logOf(record);
+    this.#standing = new Standing(record, context);
     this.#traffic = new Traffic(context, this);
   }
 
   get record(): SessionRecord {
-    return this.#record;
+    return this.#standing.record;
   }
 
   get state(): SessionState {
-    return this.#state;
+    return this.#standing.state;
   }
 
   get log(): Logger {
-    return this.#log;
+    return this.#standing.log;
   }
 
   /** Takes over what a new command says of the session: who asked, and the backend's own id. */
   async update(changes: Partial<Omit<SessionRecord, "numberId">>): Promise<void> {
-    this.#record = { ...this.#record, ...changes };
-    this.#log = this.#logOf(this.#record);
-    await this.#context.store.sessions.save(this.#record);
+    await this.#standing.update(changes);
   }
 
   /** Starts a run, ending the one there is: with the stored credentials, or to pair. */
@@ -88,18 +79,20 @@ export class Session {
     const signal = await this.#leave();
     if (signal.aborted) return;
     const { maxQrAttempts: maxAttempts, qrLifetimeMs, now } = this.#context;
-    const { phoneNumber } = this.#record;
+    const { phoneNumber } = this.record;
     this.#pairing = new Pairing({ method, phoneNumber, maxAttempts, qrLifetimeMs, now });
     this.#backoff.reset();
     this.#toldCloseCode = undefined;
-    await this.#setState("connecting");
+    await this.#standing.enter("connecting");
     this.#running = this.#keepConnected(signal);
   }
 
   /** Closes the socket and keeps the credentials. */
   async close(reason: string): Promise<void> {
     const signal = await this.#leave();
-    if (!signal.aborted) await this.#setState("closed", this.#event({ action: "closed", reason }));
+    if (!signal.aborted) {
+      await this.#standing.enter("closed", this.#standing.event({ action: "closed", reason }));
+    }
   }
 
   /** Closes the socket because the process ends: the session is as it was when it comes back. */
@@ -114,53 +107,51 @@ export class Session {
    */
   async logOut(): Promise<boolean> {
     const socket = this.#socket;
-    if (this.#state === "connected" && socket !== undefined) {
+    if (this.state === "connected" && socket !== undefined) {
       try {
         await socket.baileys.logout();
       } catch (error) {
-        this.#log.warn({ err: error }, "WhatsApp could not be told of the logout");
+        this.log.warn({ err: error }, "WhatsApp could not be told of the logout");
         return false;
       }
     } else if (await this.#isLinked()) return false;
     await this.#leave();
-    await this.#end(this.#event({ action: "logged_out", reason: "logout" }));
+    // WhatsApp may have closed the socket as that of an unlinked device already.
+    if (this.state !== "ended") {
+      await this.#end(this.#standing.event({ action: "logged_out", reason: "logout" }));
+    }
     return true;
   }
 
   /** Tells the backend again what it has to know: that the session is connected, or which QR is to be scanned. */
   async repeat(message: string): Promise<void> {
     const invitation = this.#invitation;
-    if (invitation !== undefined) await this.#context.announcer.commit(this.#inviting(invitation));
-    else await this.#context.announcer.commit(this.#event({ ...this.#connectedFields(), message }));
+    if (invitation !== undefined) {
+      await this.#standing.tell(invitation.fields, { expiresAtMs: invitation.expiresAtMs });
+    } else await this.#standing.tell({ ...this.#connectedFields(), message });
   }
 
   /** Whether a wish to be linked by `method` is fulfilled, or its QR or code waits for the phone already. */
   isOpenFor(method: PairingMethod): boolean {
-    if (this.#state === "connected") return true;
-    return this.#invitation !== undefined && this.#pairing?.isFor(method, this.#record.phoneNumber) === true;
+    if (this.state === "connected") return true;
+    return this.#invitation !== undefined && this.#pairing?.isFor(method, this.record.phoneNumber) === true;
   }
 
   /** Answers `status` for this number. */
   async reportStatus(): Promise<void> {
-    const fields = { action: "session_status", ...healthOf(this.#state), state: this.#state };
-    await this.#context.announcer.commit(this.#event(fields));
+    const fields = { action: "session_status", ...healthOf(this.state), state: this.state };
+    await this.#standing.tell(fields);
   }
 
   /** Resolves with true once connected; with false when `signal` aborts or the session has ended. */
   async connected(signal: AbortSignal): Promise<boolean> {
-    const { promise: aborted, resolve } = Promise.withResolvers<void>();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-    while (!signal.aborted && this.#state !== "ended") {
-      if (this.#state === "connected") return true;
-      await Promise.race([this.#stateChanged.promise, aborted]);
-    }
-    return false;
+    return await this.#standing.connected(signal);
   }
 
   /** Hands a message to WhatsApp and waits for the server's word. */
   async transmit(jid: string, message: proto.IMessage, options: TransmitOptions): Promise<Transmission> {
     const socket = this.#socket;
-    if (this.#state !== "connected" || socket === undefined) return { outcome: "disconnected" };
+    if (this.state !== "connected" || socket === undefined) return { outcome: "disconnected" };
     return await this.#traffic.transmit(socket, jid, message, options);
   }
 
@@ -172,7 +163,7 @@ export class Session {
         pauseMs = await this.#holdSocket(signal);
       } catch (error) {
         pauseMs = this.#backoff.nextMs();
-        this.#log.error({ err: error, pauseMs }, "a session failed and is tried again");
+        this.log.error({ err: error, pauseMs }, "a session failed and is tried again");
       }
       if (pauseMs === undefined) return;
       await delay(pauseMs, undefined, { signal }).catch(() => {});
@@ -184,7 +175,7 @@ export class Session {
     const { store } = this.#context;
     let auth: StoredAuthState;
     try {
-      auth = await loadAuthState(store.credentials, this.#record.numberId);
+      auth = await loadAuthState(store.credentials, this.record.numberId);
     } catch (error) {
       if (!(error instanceof CredentialsUnreadable)) throw error;
       if (!signal.aborted) await this.#refuseCredentials(error);
@@ -196,7 +187,7 @@ export class Session {
     if (closure === undefined) return undefined;
     const { code, reason, reaction } = closure;
     const level = reason === "untrusted_server" ? "error" : "info";
-    this.#log[level]({ code, reason, reaction }, "the socket to WhatsApp was closed");
+    this.log[level]({ code, reason, reaction }, "the socket to WhatsApp was closed");
     return await this.#react(closure, { wasLinked, isLinked: isLinked(auth.creds) });
   }
 
@@ -210,7 +201,7 @@ export class Session {
       url: webUrl,
       auth,
       qrLifetimeMs,
-      log: this.#log,
+      log: this.log,
       findSent: ({ id }) => this.#traffic.findSent(id),
       events: {
         onQr: (qr) => this.#traffic.inTurn("showing a QR", () => this.#invite(qr, socket, signal)),
@@ -236,7 +227,7 @@ export class Session {
     const { code, reason, reaction } = closure;
     // However the socket ended that a phone was linked on: the next one logs in.
     if (isLinked && !wasLinked && (reaction === "restart" || reaction === "next_qr_attempt")) {
-      await this.#setState("connecting");
+      await this.#standing.enter("connecting");
       return 0;
     }
     switch (reaction) {
@@ -245,7 +236,7 @@ export class Session {
       case "logged_out":
         // Before pairing there is nothing to log out of: WhatsApp only refuses this socket.
         if (!isLinked) return await this.#reconnect(closure, this.#backoff.nextMs());
-        await this.#end(this.#event({ action: "logged_out", reason, code }));
+        await this.#end(this.#standing.event({ action: "logged_out", reason, code }));
         return undefined;
       case "banned":
         if (!isLinked) return await this.#reconnect(closure, this.#backoff.nextMs());
@@ -266,12 +257,11 @@ export class Session {
       invitation = await this.#pairing?.invite(qr, socket);
     } catch (error) {
       // Its socket is gone, or about to go: the next one asks again.
-      this.#log.warn({ err: error }, "WhatsApp could not be asked for a pairing code");
+      this.log.warn({ err: error }, "WhatsApp could not be asked for a pairing code");
     }
     if (invitation === undefined || signal.aborted) return;
-    const statements = this.#inviting(invitation);
-    if (this.#state === "awaiting_scan") await this.#context.announcer.commit(statements);
-    else await this.#setState("awaiting_scan", statements);
+    const { fields, expiresAtMs } = invitation;
+    await this.#standing.enter("awaiting_scan", this.#standing.event(fields, { expiresAtMs }));
   }
 
   async #opened(account: LinkedAccount, signal: AbortSignal): Promise<void> {
@@ -279,17 +269,17 @@ export class Session {
     this.#account = account;
     this.#backoff.opened();
     this.#toldCloseCode = undefined;
-    await this.#setState("connected", this.#event(this.#connectedFields()));
-    this.#log.info("connected to WhatsApp");
+    await this.#standing.enter("connected", this.#standing.event(this.#connectedFields()));
+    this.log.info("connected to WhatsApp");
   }
 
   async #reconnect({ code, reason, reaction }: Closure, pauseMs: number): Promise<number> {
     // Said once for each cause, not at every attempt of a long outage.
     const news = this.#toldCloseCode !== code;
     this.#toldCloseCode = code;
-    await this.#setState(
+    await this.#standing.enter(
       reaction === "yield" ? "replaced" : "reconnecting",
-      news ? this.#event({ action: "disconnected", code, reason, willReconnect: true }) : [],
+      news ? this.#standing.event({ action: "disconnected", code, reason, willReconnect: true }) : [],
     );
     return pauseMs;
   }
@@ -297,27 +287,27 @@ export class Session {
   async #nextQrAttempt(): Promise<number | undefined> {
     const { fields, givenUp } = this.#pairing!.missed();
     if (givenUp) {
-      await this.#end(this.#event(fields));
+      await this.#end(this.#standing.event(fields));
       return undefined;
     }
-    await this.#context.announcer.commit(this.#event(fields));
+    await this.#standing.tell(fields);
     return 0;
   }
 
   async #banned({ code, reason }: Closure): Promise<void> {
     // A restart would show a QR for a number that nobody can link.
     await this.update({ wanted: "closed" });
-    await this.#setState("banned", [
-      ...this.#event({ action: "logged_out", reason, code }),
-      ...this.#context.store.credentials.forgetting(this.#record.numberId),
+    await this.#standing.enter("banned", [
+      ...this.#standing.event({ action: "logged_out", reason, code }),
+      ...this.#context.store.credentials.forgetting(this.record.numberId),
     ]);
   }
 
   async #refuseCredentials(error: CredentialsUnreadable): Promise<void> {
-    this.#log.error({ err: error }, "the stored credentials cannot be used and are left as they are");
-    await this.#setState(
+    this.log.error({ err: error }, "the stored credentials cannot be used and are left as they are");
+    await this.#standing.enter(
       "unusable",
-      this.#event({
+      this.#standing.event({
         action: "error",
         code: error.code,
         error: `${error.message}: they are kept for a person to look at, 'logout' forgets them`,
@@ -328,9 +318,9 @@ export class Session {
   /** The session is over: its record and credentials are gone together with the event that says so. */
   async #end(statements: readonly Statement[]): Promise<void> {
     const { store, onEnded } = this.#context;
-    const { numberId } = this.#record;
+    const { numberId } = this.record;
     this.#run.abort();
-    await this.#setState("ended", [
+    await this.#standing.enter("ended", [
       ...statements,
       ...store.credentials.forgetting(numberId),
       ...store.sessions.forgetting(numberId),
@@ -338,23 +328,8 @@ export class Session {
     onEnded(this);
   }
 
-  async #setState(state: SessionState, statements: readonly Statement[] = []): Promise<void> {
-    const { announcer } = this.#context;
-    const before = healthOf(this.#state);
-    const after = healthOf(state);
-    this.#state = state;
-    this.#stateChanged.resolve();
-    this.#stateChanged = Promise.withResolvers();
-    const changed = before.status !== after.status || before.reason !== after.reason;
-    await announcer.commit([...statements, ...(changed ? announcer.health(this.#record, after) : [])]);
-  }
-
   get #invitation(): Invitation | undefined {
-    return this.#state === "awaiting_scan" ? this.#pairing?.latest : undefined;
-  }
-
-  #inviting({ fields, expiresAtMs }: Invitation): Statement[] {
-    return this.#event(fields, { expiresAtMs });
+    return this.state === "awaiting_scan" ? this.#pairing?.latest : undefined;
   }
 
   #connectedFields(): EventFields {
@@ -363,15 +338,11 @@ export class Session {
     return {
       action: "connected",
       phoneNumber,
-      ...(phoneNumber === `+${this.#record.phoneNumber}` ? {} : { phoneMismatch: true }),
+      ...(phoneNumber === `+${this.record.phoneNumber}` ? {} : { phoneMismatch: true }),
       jid,
       lid: this.#account?.lid ?? null,
       pushName: this.#account?.pushName ?? null,
     };
-  }
-
-  #event(fields: EventFields, options?: EventOptions): Statement[] {
-    return this.#context.announcer.session(this.#record, fields, options);
   }
 
   /**
@@ -393,15 +364,10 @@ export class Session {
 
   async #isLinked(): Promise<boolean> {
     try {
-      return isLinked((await loadAuthState(this.#context.store.credentials, this.#record.numberId)).creds);
+      return isLinked((await loadAuthState(this.#context.store.credentials, this.record.numberId)).creds);
     } catch (error) {
       if (error instanceof CredentialsUnreadable) return false;
       throw error;
     }
-  }
-
-  #logOf({ numberId, numberIdJson, phoneNumber }: SessionRecord): Logger {
-    const sessionId = sessionName(parseJson(numberIdJson) as Id, phoneNumber);
-    return this.#context.log.child({ numberId, sessionId });
   }
 }

@@ -142,7 +142,8 @@ export class Sessions {
     } else if ((action === "create" || action === "pairing_code") && session.isOpenFor(method)) {
       await session.repeat("Already connected");
     } else await session.open(method);
-    return "done";
+    // It ended meanwhile, for reasons of its own: the command is for the session that comes after it.
+    return session.state === "ended" ? await this.#open(command, numberId, commandId) : "done";
   }
 
   async #restore(session: Session): Promise<void> {
