@@ -57,7 +57,9 @@ export class Intake {
     const deadline = Number(delivery.message.properties.headers?.[EXPIRES_AT]);
     const expiresAtMs = Number.isFinite(deadline) ? deadline : now() + sendWaitMs;
     const send = { command: command.value, commandId: delivery.commandId, expiresAtMs };
-    return await sender.send(send, signal) === "done" ? "ack" : "requeue";
+    // A send that is held while its channel dies comes again by itself: letting go of it frees its number's lease.
+    const ended = AbortSignal.any([signal, delivery.lost]);
+    return await sender.send(send, ended) === "done" ? "ack" : "requeue";
   };
 
   async #carryOut(command: SessionCommand, delivery: Delivery): Promise<Outcome> {

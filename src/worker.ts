@@ -29,8 +29,10 @@ import { BUNDLED_WEB_VERSION } from "./whatsapp/socket.ts";
 
 /** How long a broker that is not there yet is waited for at start. */
 const BROKER_PATIENCE_MS = 15_000;
-/** How long what is in hand may take to finish once the worker is told to stop. */
-const STOP_PATIENCE_MS = 20_000;
+/** How long what is in hand may take to finish once the worker is told to stop, */
+const FINISH_PATIENCE_MS = 14_000;
+/** and, of the 20 s in all, how long the sockets may take to close, and what is in the outbox to leave. */
+const CLOSE_PATIENCE_MS = 3_000;
 /** How long a send or a received message is remembered, so that its repeat has no second effect. */
 const MEMORY_MS = 7 * 24 * 60 * 60_000;
 const PRUNE_INTERVAL_MS = 60 * 60_000;
@@ -275,11 +277,10 @@ async function run(parts: Parts, { version, log }: WorkerOptions): Promise<Worke
   return {
     stop: async () => {
       log.info("stopping: taking nothing new, finishing what is in hand");
-      const patience = AbortSignal.timeout(STOP_PATIENCE_MS);
       intakeEnded.abort();
-      await within(patience, Promise.all([...intake, leases.releaseAll()]));
-      await within(patience, sessions.shutDown());
-      await publisher.drained(patience);
+      await within(FINISH_PATIENCE_MS, Promise.all([...intake, leases.releaseAll()]));
+      await within(CLOSE_PATIENCE_MS, sessions.shutDown());
+      await publisher.drained(AbortSignal.timeout(CLOSE_PATIENCE_MS));
       ended.abort();
       await connection.close();
       await Promise.all(out);
@@ -289,10 +290,9 @@ async function run(parts: Parts, { version, log }: WorkerOptions): Promise<Worke
   };
 }
 
-/** Waits for `work`, or until `signal` says that patience is over. */
-async function within(signal: AbortSignal, work: Promise<unknown>): Promise<void> {
+/** Waits for `work`, but no longer than its patience. */
+async function within(patienceMs: number, work: Promise<unknown>): Promise<void> {
   const over = new AbortController();
-  const ended = AbortSignal.any([signal, over.signal]);
-  await Promise.race([work, delay(STOP_PATIENCE_MS, undefined, { signal: ended }).catch(() => {})]);
+  await Promise.race([work, delay(patienceMs, undefined, { signal: over.signal }).catch(() => {})]);
   over.abort();
 }
