@@ -10,8 +10,11 @@ import { healthOf } from "./states.ts";
 
 /** Who may open a number. No socket is opened without the lease on its number. */
 export interface NumberLeases {
-  /** `held`: the number is this worker's alone. `refused`: another worker has it. */
-  claim(numberId: string): Promise<"held" | "refused" | "given_up">;
+  /**
+   * `held`: the number is this worker's alone. `refused`: another worker has it. `given_up`: this worker is stopping.
+   * `patient`: it was this worker's before a restart, so that who has it may be its own old connection.
+   */
+  claim(numberId: string, options?: { patient?: boolean }): Promise<"held" | "refused" | "given_up">;
   /** Ends the lease of a number whose credentials are gone, once its waiting sends are answered. */
   forget(numberId: string): Promise<void>;
 }
@@ -35,8 +38,6 @@ export class Sessions {
   readonly #options: SessionsOptions;
   readonly #log: Logger;
   readonly #sessions = new Map<string, Session>();
-  /** Numbers whose session is over and whose lease is being given up. */
-  readonly #leaving = new Map<string, Promise<void>>();
 
   constructor(options: SessionsOptions) {
     this.#options = options;
@@ -123,7 +124,6 @@ export class Sessions {
   ): Promise<"done" | "held_elsewhere"> {
     const { action } = command;
     const key = idText(numberId);
-    await this.#leaving.get(key);
     const claim = await this.#options.leases.claim(key);
     if (claim === "refused") return "held_elsewhere";
     const session = this.#sessions.get(key) ?? this.#add({
@@ -148,7 +148,7 @@ export class Sessions {
 
   async #restore(session: Session): Promise<void> {
     const { numberId } = session.record;
-    const claim = await this.#options.leases.claim(numberId);
+    const claim = await this.#options.leases.claim(numberId, { patient: true });
     if (claim === "refused") return await this.#leaseLost(session);
     // A command may have been faster.
     if (claim === "held" && session.state === "closed" && session.record.wanted === "open") {
@@ -165,10 +165,9 @@ export class Sessions {
   #forget(session: Session): void {
     const { numberId } = session.record;
     if (this.#sessions.get(numberId) === session) this.#sessions.delete(numberId);
-    const left = this.#options.leases.forget(numberId).catch((error) => {
+    this.#options.leases.forget(numberId).catch((error) => {
       session.log.error({ err: error }, "the queue of a number that is gone could not be removed");
-    }).finally(() => this.#leaving.delete(numberId));
-    this.#leaving.set(numberId, left);
+    });
   }
 
   async #leaseLost(session: Session): Promise<void> {
