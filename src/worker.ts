@@ -153,6 +153,7 @@ function build(options: WorkerOptions, database: Database) {
     leases,
     webUrl: settings.WHATSAPP_WEB_URL,
     maxQrAttempts: settings.MAX_RETRY_ATTEMPTS,
+    sessionTimeoutMs: settings.SESSION_TIMEOUT,
     qrLifetimeMs: options.qrLifetimeMs,
     now,
     random,
@@ -259,6 +260,10 @@ async function run(parts: Parts, { version, log }: WorkerOptions): Promise<Worke
   const { store, connection, topology, publisher, shared, leases, sessions, reader, reporter, intakeEnded } =
     parts;
   const ended = new AbortController();
+  // Before any command is taken, every session of before is known; its lease it gets while the worker runs already.
+  const restored = sessions.restore().catch((err) =>
+    log.fatal({ err }, "the sessions could not be restored")
+  );
   const out = [
     connection.keep("outbox", publisher.role, ended.signal),
     connection.keep("shared channel", shared.role, ended.signal),
@@ -270,7 +275,6 @@ async function run(parts: Parts, { version, log }: WorkerOptions): Promise<Worke
     connection.keep("reader", reader.role, intakeEnded.signal),
     connection.keep("exchange", bindToExchange(topology, intakeEnded.signal), intakeEnded.signal),
   ];
-  await sessions.restore();
   const { name: wiring, commandQueues: commandsFrom } = parts.wiring;
   log.info({ version, wiring, commandsFrom }, "the worker is ready");
 
@@ -278,7 +282,7 @@ async function run(parts: Parts, { version, log }: WorkerOptions): Promise<Worke
     stop: async () => {
       log.info("stopping: taking nothing new, finishing what is in hand");
       intakeEnded.abort();
-      await within(FINISH_PATIENCE_MS, Promise.all([...intake, leases.releaseAll()]));
+      await within(FINISH_PATIENCE_MS, Promise.all([...intake, leases.releaseAll(), restored]));
       await within(CLOSE_PATIENCE_MS, sessions.shutDown());
       await publisher.drained(AbortSignal.timeout(CLOSE_PATIENCE_MS));
       ended.abort();

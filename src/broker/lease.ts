@@ -49,6 +49,9 @@ interface Held {
   readonly ended: Promise<void>;
 }
 
+/** How the end of a number went; `given_up`: the lease was released first, and its queue is still there. */
+export type Forgetting = "forgotten" | "given_up";
+
 /**
  * The numbers this worker owns. Consuming a number's queue exclusively *is* the lease: the broker refuses a second
  * consumer, and frees it when the connection dies. Each lease has its own channel, because a refusal closes it.
@@ -57,7 +60,7 @@ export class Leases {
   readonly #options: LeasesOptions;
   readonly #held = new Map<string, Held>();
   /** Numbers on their way out; each resolves when the number is free again. */
-  readonly #forgetting = new Map<string, Promise<void>>();
+  readonly #forgetting = new Map<string, Promise<Forgetting>>();
 
   constructor(options: LeasesOptions) {
     this.#options = options;
@@ -99,19 +102,20 @@ export class Leases {
    * Removes a number's queue and binding, once its handler has answered everything that still waits there, and
    * releases the lease. For numbers whose credentials are gone.
    */
-  async forget(numberId: string): Promise<void> {
+  async forget(numberId: string): Promise<Forgetting> {
     const held = this.#held.get(numberId);
-    if (held === undefined) return;
+    if (held === undefined) return "given_up";
     let forgetting = this.#forgetting.get(numberId);
     if (forgetting === undefined) {
       forgetting = this.#forget(numberId, held).finally(() => this.#forgetting.delete(numberId));
       this.#forgetting.set(numberId, forgetting);
     }
-    await forgetting;
+    return await forgetting;
   }
 
-  async #forget(numberId: string, { release, ended }: Held): Promise<void> {
+  async #forget(numberId: string, { release, ended }: Held): Promise<Forgetting> {
     const { connection, names } = this.#options;
+    let outcome: Forgetting = "given_up";
     const forgetting = async (link: Link): Promise<void> => {
       await this.#unbind(link, numberId);
       while (!link.signal.aborted && !release.signal.aborted) {
@@ -120,6 +124,7 @@ export class Leases {
             link,
             (channel) => channel.deleteQueue(names.number(numberId), { ifEmpty: true }),
           );
+          outcome = "forgotten";
           release.abort();
         } catch (error) {
           if (amqpCode(error) !== PRECONDITION_FAILED) throw error;
@@ -129,6 +134,7 @@ export class Leases {
     };
     await connection.keep(`end of number ${numberId}`, forgetting, release.signal);
     await ended;
+    return outcome;
   }
 
   /** Gives all numbers up. */

@@ -180,7 +180,7 @@ export const TABLE = {
   SESSION_TIMEOUT: required(
     integer(SECOND, 7 * DAY, "ms"),
     "3600000",
-    "How long a session may wait for its login",
+    "How long a session that is opened may stay without a linked phone",
   ),
   MAX_RETRY_ATTEMPTS: required(integer(1, 20), "3", "QR attempts before a session is given up"),
 

@@ -1,5 +1,8 @@
 import type { Database, Row, Statement } from "./database.ts";
 
+/** What a restart makes of a session; `forget`: it is over, and what its number still has on the broker is to go. */
+export type AtStart = "open" | "closed" | "banned" | "forget";
+
 /** What the worker must still know of a session after a restart. */
 export interface SessionRecord {
   /** Digits. */
@@ -10,8 +13,8 @@ export interface SessionRecord {
   readonly phoneNumber: string;
   /** The backend's own id of the session, in JSON. */
   readonly backendSessionIdJson?: string | undefined;
-  /** Whether the session is to be opened at start. */
-  readonly wanted: "open" | "closed";
+  /** What a restart makes of the session. */
+  readonly atStart: AtStart;
   /** `message_id` or `correlation_id` of the command the session is carrying out. */
   readonly commandId?: string | undefined;
 }
@@ -34,27 +37,35 @@ export class SessionRecords {
   async save(record: SessionRecord): Promise<void> {
     await this.#database.commit([{
       sql:
-        `INSERT INTO session (number_id, number_id_json, phone_number, backend_session_id_json, wanted, command_id, created_at)
+        `INSERT INTO session (number_id, number_id_json, phone_number, backend_session_id_json, at_start, command_id, created_at)
             VALUES (?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (number_id) DO UPDATE SET
               number_id_json = excluded.number_id_json, phone_number = excluded.phone_number,
               backend_session_id_json = excluded.backend_session_id_json,
-              wanted = excluded.wanted, command_id = excluded.command_id`,
+              at_start = excluded.at_start, command_id = excluded.command_id`,
       parameters: [
         record.numberId,
         record.numberIdJson,
         record.phoneNumber,
         record.backendSessionIdJson ?? null,
-        record.wanted,
+        record.atStart,
         record.commandId ?? null,
         this.#now(),
       ],
     }]);
   }
 
-  /** The writes that forget a session. */
-  forgetting(numberId: string): Statement[] {
-    return [{ sql: "DELETE FROM session WHERE number_id = ?", parameters: [numberId] }];
+  /** The writes that end a session. Its record stays until the broker has nothing of its number any more. */
+  ending(numberId: string): Statement[] {
+    return [{ sql: "UPDATE session SET at_start = 'forget' WHERE number_id = ?", parameters: [numberId] }];
+  }
+
+  /** Forgets a session that has ended, unless the number has been opened again meanwhile. */
+  async forget(numberId: string): Promise<void> {
+    await this.#database.commit([{
+      sql: "DELETE FROM session WHERE number_id = ? AND at_start = 'forget'",
+      parameters: [numberId],
+    }]);
   }
 }
 
@@ -66,7 +77,7 @@ function sessionRecord(row: Row): SessionRecord {
     backendSessionIdJson: row.backend_session_id_json === null
       ? undefined
       : String(row.backend_session_id_json),
-    wanted: row.wanted === "open" ? "open" : "closed",
+    atStart: row.at_start as AtStart,
     commandId: row.command_id === null ? undefined : String(row.command_id),
   };
 }

@@ -23,6 +23,8 @@ export interface SessionContext extends TrafficContext, StandingContext {
   readonly webUrl: string;
   /** Runs of QR refs before a session is given up. */
   readonly maxQrAttempts: number;
+  /** How long a session that is opened may stay without a linked phone. */
+  readonly sessionTimeoutMs: number;
   /** How long each QR lives; WhatsApp's own times when absent. */
   readonly qrLifetimeMs?: number | undefined;
   readonly now: () => number;
@@ -85,6 +87,9 @@ export class Session {
     this.#toldCloseCode = undefined;
     await this.#standing.enter("connecting");
     this.#running = this.#keepConnected(signal);
+    this.#closeUnlinked(signal).catch((error) =>
+      this.log.error({ err: error }, "a session could not be timed out")
+    );
   }
 
   /** Closes the socket and keeps the credentials. */
@@ -153,6 +158,14 @@ export class Session {
     const socket = this.#socket;
     if (this.state !== "connected" || socket === undefined) return { outcome: "disconnected" };
     return await this.#traffic.transmit(socket, jid, message, options);
+  }
+
+  /** Closes a session nobody pairs, however its sockets come and go. */
+  async #closeUnlinked(signal: AbortSignal): Promise<void> {
+    await delay(this.#context.sessionTimeoutMs, undefined, { signal }).catch(() => {});
+    if (signal.aborted || this.state === "unusable" || await this.#isLinked() || signal.aborted) return;
+    await this.update({ atStart: "closed" });
+    await this.close("session_timeout");
   }
 
   /** A run: one socket after the other until `signal` aborts, or there is nothing more to try. Never rejects. */
@@ -296,7 +309,7 @@ export class Session {
 
   async #banned({ code, reason }: Closure): Promise<void> {
     // A restart would show a QR for a number that nobody can link.
-    await this.update({ wanted: "closed" });
+    await this.update({ atStart: "banned" });
     await this.#standing.enter("banned", [
       ...this.#standing.event({ action: "logged_out", reason, code }),
       ...this.#context.store.credentials.forgetting(this.record.numberId),
@@ -323,7 +336,7 @@ export class Session {
     await this.#standing.enter("ended", [
       ...statements,
       ...store.credentials.forgetting(numberId),
-      ...store.sessions.forgetting(numberId),
+      ...store.sessions.ending(numberId),
     ]);
     onEnded(this);
   }

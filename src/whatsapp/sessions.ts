@@ -15,8 +15,11 @@ export interface NumberLeases {
    * `patient`: it was this worker's before a restart, so that who has it may be its own old connection.
    */
   claim(numberId: string, options?: { patient?: boolean }): Promise<"held" | "refused" | "given_up">;
-  /** Ends the lease of a number whose credentials are gone, once its waiting sends are answered. */
-  forget(numberId: string): Promise<void>;
+  /**
+   * Ends the lease of a number whose credentials are gone, once its waiting sends are answered; `given_up`: this worker
+   * is stopping, and it is not done.
+   */
+  forget(numberId: string): Promise<"forgotten" | "given_up">;
 }
 
 /** A session command and where its answers go. */
@@ -38,6 +41,8 @@ export class Sessions {
   readonly #options: SessionsOptions;
   readonly #log: Logger;
   readonly #sessions = new Map<string, Session>();
+  /** Numbers whose sessions have ended and whose queues are being removed. */
+  readonly #departing = new Map<string, Promise<void>>();
 
   constructor(options: SessionsOptions) {
     this.#options = options;
@@ -55,15 +60,17 @@ export class Sessions {
   /** Takes up the sessions of before the restart. Resolves when each has its lease or was refused it. */
   async restore(): Promise<void> {
     const records = await this.#options.store.sessions.all();
-    await Promise.all(records.map(async (record) => {
-      const session = this.#add(record);
-      try {
-        await this.#restore(session);
-      } catch (error) {
-        session.log.error({ err: error }, "a session could not be restored");
-      }
-    }));
-    if (records.length > 0) this.#log.info({ sessions: records.length }, "sessions restored");
+    const ended = records.filter(({ atStart }) => atStart === "forget");
+    const sessions = records.filter(({ atStart }) => atStart !== "forget").map((record) => this.#add(record));
+    await Promise.all([
+      ...sessions.map((session) =>
+        this.#restore(session).catch((error) => {
+          session.log.error({ err: error }, "a session could not be restored");
+        })
+      ),
+      ...ended.map(({ numberId }) => this.#forget(numberId)),
+    ]);
+    if (sessions.length > 0) this.#log.info({ sessions: sessions.length }, "sessions restored");
   }
 
   /**
@@ -90,7 +97,7 @@ export class Sessions {
       return "done";
     }
     const changes = { ...changesOf(command, commandId), phoneNumber: session.record.phoneNumber };
-    await session.update(action === "close" ? { ...changes, wanted: "closed" } : changes);
+    await session.update(action === "close" ? { ...changes, atStart: "closed" } : changes);
     switch (action) {
       case "close":
         await session.close("command");
@@ -124,15 +131,16 @@ export class Sessions {
   ): Promise<"done" | "held_elsewhere"> {
     const { action } = command;
     const key = idText(numberId);
+    await this.#departing.get(key);
     const claim = await this.#options.leases.claim(key);
     if (claim === "refused") return "held_elsewhere";
     const session = this.#sessions.get(key) ?? this.#add({
       numberId: key,
       numberIdJson: stringifyJson(numberId),
       phoneNumber: command.phoneNumber ?? "",
-      wanted: "open",
+      atStart: "open",
     });
-    await session.update({ ...changesOf(command, commandId), wanted: "open" });
+    await session.update({ ...changesOf(command, commandId), atStart: "open" });
     // The worker is stopping: it opens the session when it is back.
     if (claim === "given_up") return "done";
 
@@ -151,23 +159,40 @@ export class Sessions {
     const claim = await this.#options.leases.claim(numberId, { patient: true });
     if (claim === "refused") return await this.#leaseLost(session);
     // A command may have been faster.
-    if (claim === "held" && session.state === "closed" && session.record.wanted === "open") {
+    if (claim === "held" && session.state === "closed" && session.record.atStart === "open") {
       await session.open();
     }
   }
 
   #add(record: SessionRecord): Session {
-    const session = new Session(record, { ...this.#options, onEnded: (ended) => this.#forget(ended) });
+    const session = new Session(record, { ...this.#options, onEnded: (ended) => this.#ended(ended) });
     this.#sessions.set(record.numberId, session);
     return session;
   }
 
-  #forget(session: Session): void {
+  #ended(session: Session): void {
     const { numberId } = session.record;
     if (this.#sessions.get(numberId) === session) this.#sessions.delete(numberId);
-    this.#options.leases.forget(numberId).catch((error) => {
-      session.log.error({ err: error }, "the queue of a number that is gone could not be removed");
-    });
+    this.#forget(numberId);
+  }
+
+  /** Removes what a number that has no session any more still has on the broker, and then its record. Never rejects. */
+  #forget(numberId: string): Promise<void> {
+    const departure = this.#depart(numberId).catch((error) => {
+      this.#log.error({ numberId, err: error }, "the queue of a number that is gone could not be removed");
+    }).finally(() => this.#departing.delete(numberId));
+    this.#departing.set(numberId, departure);
+    return departure;
+  }
+
+  async #depart(numberId: string): Promise<void> {
+    const { leases, store } = this.#options;
+    // After a restart the lease has to be claimed again: only who holds it may answer what waits for the number.
+    const claim = await leases.claim(numberId, { patient: true });
+    if (claim === "given_up") return;
+    // Another worker that has the number meanwhile needs its queue.
+    const outcome = claim === "held" ? await leases.forget(numberId) : "forgotten";
+    if (outcome === "forgotten") await store.sessions.forget(numberId);
   }
 
   async #leaseLost(session: Session): Promise<void> {

@@ -20,12 +20,13 @@ export class Standing {
   readonly #context: StandingContext;
   #record: SessionRecord;
   #log: Logger;
-  #state: SessionState = "closed";
+  #state: SessionState;
   #changed = Promise.withResolvers<void>();
 
   constructor(record: SessionRecord, context: StandingContext) {
     this.#context = context;
     this.#record = record;
+    this.#state = record.atStart === "banned" ? "banned" : "closed";
     this.#log = this.#logOf(record);
   }
 

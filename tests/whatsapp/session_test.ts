@@ -35,7 +35,7 @@ function sessionOn(standIn: StandIn) {
     numberId: "6",
     numberIdJson: "6",
     phoneNumber: "221771234567",
-    wanted: "open",
+    atStart: "open",
   }, {
     store,
     announcer,
@@ -43,6 +43,7 @@ function sessionOn(standIn: StandIn) {
     inbound: new Inbound({ store, announcer, include: new Set(), now: Date.now }),
     webUrl: standIn.url,
     maxQrAttempts: 3,
+    sessionTimeoutMs: 3_600_000,
     now: Date.now,
     random: () => 0,
     log: pino({ level: "silent" }),

@@ -10,7 +10,7 @@ CREATE TABLE session (
   number_id_json TEXT NOT NULL,
   phone_number TEXT NOT NULL,
   backend_session_id_json TEXT,
-  wanted TEXT NOT NULL CHECK (wanted IN ('open', 'closed')),
+  at_start TEXT NOT NULL CHECK (at_start IN ('open', 'closed', 'banned', 'forget')),
   command_id TEXT,
   created_at INTEGER NOT NULL
 ) WITHOUT ROWID;

@@ -141,7 +141,7 @@ export class Sender {
 const EXPIRED: SendFailure = {
   code: "expired",
   error: "The message was not sent in time because its number was not connected",
-  retryable: false,
+  retryable: true,
 };
 
 const NO_SESSION: SendFailure = {

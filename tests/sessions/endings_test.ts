@@ -1,0 +1,87 @@
+/** Sessions that end while nobody looks: what a restart makes of them. */
+
+import { strict as assert } from "node:assert";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { queueExists, until } from "../bridge/bridge.ts";
+import { sharedBroker } from "../rabbitmq/shared.ts";
+import { pair, startStack } from "../stack.ts";
+import { answer, event, events, health, LINE, stateOf } from "./steps.ts";
+
+const broker = await sharedBroker();
+
+Deno.test("a session that nobody pairs is closed after SESSION_TIMEOUT and stays so", async () => {
+  await using stack = await startStack({ broker, environment: { SESSION_TIMEOUT: "1000" } });
+  const worker = await stack.startWorker();
+  await stack.backend.command({ action: "create", ...LINE });
+  await event(stack, LINE, "qr_generated");
+  const { body } = await event(stack, LINE, "closed");
+  assert.equal(body.reason, "session_timeout");
+  await worker.stop();
+
+  await stack.startWorker();
+  assert.equal((await stateOf(stack, LINE)).state, "closed");
+  assert.equal(events(stack, LINE, "qr_generated").length, 1);
+});
+
+Deno.test("a session that is paired outlives SESSION_TIMEOUT", async () => {
+  await using stack = await startStack({ broker, environment: { SESSION_TIMEOUT: "1000" } });
+  await stack.startWorker();
+  await pair(stack, LINE);
+  const openedAt = Date.now();
+  await until(() => Date.now() - openedAt > 1_500, { describe: "more than SESSION_TIMEOUT" });
+  assert.equal((await stateOf(stack, LINE)).state, "connected");
+});
+
+Deno.test("a banned number is reported as BANNED after a restart too, until it is opened again", async () => {
+  await using stack = await startStack({ broker });
+  const worker = await stack.startWorker();
+  await pair(stack, LINE);
+  stack.standIn.faults.closeWith(403);
+  await health(stack, LINE, "BANNED");
+  await worker.stop();
+
+  await stack.startWorker();
+  assert.deepEqual((({ status, state }) => [status, state])(await stateOf(stack, LINE)), [
+    "BANNED",
+    "banned",
+  ]);
+  await stack.backend.command({ action: "create", ...LINE });
+  await event(stack, LINE, "qr_generated", { attempt: 1 });
+});
+
+Deno.test("a kill between a session's end and the removal of its queue leaves nothing that swallows sends", async () => {
+  await using stack = await startStack({ broker });
+  const worker = await stack.startWorker();
+  await stack.backend.command({ action: "create", ...LINE });
+  await event(stack, LINE, "qr_generated");
+  await worker.stop();
+
+  // As the store is when the end of the session is durable and the process is killed before the broker hears of it.
+  const database = new DatabaseSync(join(stack.environment.SESSION_DIR ?? "", "worker.db"));
+  database.exec("UPDATE session SET at_start = 'forget'");
+  database.close();
+  const send = {
+    messageId: 1,
+    whatsappNumberId: LINE.numberId,
+    recipientNumber: "221779999999",
+    content: "x",
+    type: "TEXT",
+  };
+  await stack.backend.publish({
+    exchange: "",
+    routingKey: "whatsapp.number.6",
+    content: JSON.stringify(send),
+    options: { messageId: "waiting", contentType: "application/json", persistent: true },
+  });
+
+  const second = await stack.startWorker();
+  assert.equal((await answer(stack, "waiting", "FAILED")).body.code, "no_session");
+  await until(async () => !(await queueExists(broker, stack.url, "whatsapp.number.6")), {
+    describe: "the number's queue is gone",
+  });
+  await second.stop();
+  const after = new DatabaseSync(join(stack.environment.SESSION_DIR ?? "", "worker.db"));
+  assert.equal(after.prepare("SELECT count(*) AS n FROM session").get()?.n, 0);
+  after.close();
+});
