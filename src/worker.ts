@@ -80,7 +80,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     database.close();
     throw error;
   }
-  return await run(parts, options);
+  return run(parts, options);
 }
 
 type Parts = ReturnType<typeof build>;
@@ -256,7 +256,7 @@ function build(options: WorkerOptions, database: Database) {
 }
 
 /** Starts the parts of a worker whose broker is there, in order, and stops them in reverse. */
-async function run(parts: Parts, { version, log }: WorkerOptions): Promise<Worker> {
+function run(parts: Parts, { version, log }: WorkerOptions): Worker {
   const { store, connection, topology, publisher, shared, leases, sessions, reader, reporter, intakeEnded } =
     parts;
   const ended = new AbortController();

@@ -163,7 +163,8 @@ export class Session {
   /** Closes a session nobody pairs, however its sockets come and go. */
   async #closeUnlinked(signal: AbortSignal): Promise<void> {
     await delay(this.#context.sessionTimeoutMs, undefined, { signal }).catch(() => {});
-    if (signal.aborted || this.state === "unusable" || await this.#isLinked() || signal.aborted) return;
+    const settled = this.state === "unusable" || this.state === "banned" || await this.#isLinked();
+    if (signal.aborted || settled) return;
     await this.update({ atStart: "closed" });
     await this.close("session_timeout");
   }
