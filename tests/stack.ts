@@ -44,8 +44,12 @@ export interface Stack extends AsyncDisposable {
   readonly logged: readonly string[];
   /** Starts a worker in this process; it is stopped with the stack if not before. */
   startWorker(environment?: Readonly<Record<string, string>>, extras?: WorkerExtras): Promise<Worker>;
-  /** Starts the worker program as a process of its own; it is killed with the stack if it still runs. */
-  startProgram(environment?: Readonly<Record<string, string>>): WorkerProgram;
+  /**
+   * Starts the worker program as a process of its own; it is killed with the stack if it still runs.
+   *
+   * @param flags of `deno run`
+   */
+  startProgram(environment?: Readonly<Record<string, string>>, flags?: readonly string[]): WorkerProgram;
 }
 
 /** The worker program as a process. */
@@ -167,8 +171,8 @@ class RunningStack implements Stack {
     return stoppable;
   }
 
-  startProgram(environment: Record<string, string> = {}): WorkerProgram {
-    const program = new Program({ ...this.environment, ...environment }, this.folder);
+  startProgram(environment: Record<string, string> = {}, flags: readonly string[] = []): WorkerProgram {
+    const program = new Program({ ...this.environment, ...environment }, this.folder, flags);
     this.#programs.add(program);
     return program;
   }
@@ -199,11 +203,11 @@ export class Program implements WorkerProgram {
   #grown = Promise.withResolvers<void>();
   readonly #read: Promise<unknown>;
 
-  constructor(environment: Record<string, string>, folder: string) {
+  constructor(environment: Record<string, string>, folder: string, flags: readonly string[] = []) {
     const main = new URL("../main.ts", import.meta.url).pathname;
     const config = new URL("../deno.json", import.meta.url).pathname;
     this.process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--config", config, main],
+      args: ["run", "-A", "--config", config, ...flags, main],
       cwd: folder,
       env: environment,
       stdin: "null",
