@@ -80,13 +80,14 @@ export class Database {
   // deno-lint-ignore require-await -- the interface is asynchronous so that a store across a network fits it
   async commit(statements: readonly Statement[]): Promise<void> {
     if (statements.length === 0) return;
+    // Prepared and not by `exec()`, whose errors do not say what SQLite's result code was.
     try {
-      this.#sqlite.exec("BEGIN IMMEDIATE");
+      this.#statement("BEGIN IMMEDIATE").run();
       for (const { sql, parameters } of statements) this.#statement(sql).run(...parameters);
-      this.#sqlite.exec("COMMIT");
+      this.#statement("COMMIT").run();
     } catch (error) {
       // A full disk may have rolled the transaction back already; a second ROLLBACK would hide the cause.
-      if (this.#sqlite.isTransaction) this.#sqlite.exec("ROLLBACK");
+      if (this.#sqlite.isTransaction) this.#statement("ROLLBACK").run();
       throw asDiskError(error);
     }
   }

@@ -167,3 +167,16 @@ Deno.test("commit() tells a disk at fault from a statement at fault, and goes on
   assert.deepEqual(await keys(database), ["half", "large"]);
   database.close();
 });
+
+Deno.test("commit() takes a transaction that cannot begin or end for a disk at fault, not a statement", async () => {
+  using folder = new Folder();
+  const database = await Database.open(folder.path);
+  await database.select("PRAGMA busy_timeout=0");
+  const other = new DatabaseSync(folder.file);
+  other.exec("BEGIN IMMEDIATE");
+  await assert.rejects(database.commit([remember("late")]), refusedWith("state_unusable"));
+  other.exec("ROLLBACK");
+  await database.commit([remember("late")]);
+  other.close();
+  database.close();
+});
