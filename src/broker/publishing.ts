@@ -75,6 +75,18 @@ function isClosed(error: unknown): boolean {
 /** Headers the broker acts on or writes: `CC` would copy a forwarded message to where it has been already, for ever. */
 const BROKER_HEADERS = ["CC", "BCC", "x-death"];
 
+const FORWARDED = [
+  "contentType",
+  "contentEncoding",
+  "correlationId",
+  "replyTo",
+  "messageId",
+  "timestamp",
+  "type",
+  "appId",
+  "priority",
+] as const;
+
 /**
  * The properties a forwarded message keeps: all of them, but for `user_id` (only its owner may publish it),
  * `expiration` (that of another queue) and headers that are the broker's.
@@ -83,30 +95,9 @@ export function forwardedProperties(
   { properties }: ConsumeMessage,
   headers: Record<string, unknown> = {},
 ): Options.Publish {
-  const {
-    contentType,
-    contentEncoding,
-    correlationId,
-    replyTo,
-    messageId,
-    timestamp,
-    type,
-    appId,
-    priority,
-  } = properties;
-  const kept = {
-    contentType,
-    contentEncoding,
-    correlationId,
-    replyTo,
-    messageId,
-    timestamp,
-    type,
-    appId,
-    priority,
-  };
+  const kept = FORWARDED.map((name) => [name, properties[name]]).filter(([, value]) => value !== undefined);
   return {
-    ...Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== undefined)),
+    ...Object.fromEntries(kept),
     headers: {
       ...Object.fromEntries(
         Object.entries(properties.headers ?? {}).filter(([name]) => !BROKER_HEADERS.includes(name)),
