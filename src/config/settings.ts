@@ -140,7 +140,7 @@ export const TABLE = {
   SESSION_WIRING: optional(
     choice("auto", "queue", "exchange"),
     "auto",
-    "How commands and events of one session queue are kept apart",
+    "How commands and events of the session queue are kept apart; auto is queue when QUEUE_SESSION_EVENT is another queue, else exchange",
   ),
   RABBITMQ_EXCHANGE: optional(
     entityName({ builtIn: true }),
@@ -156,7 +156,7 @@ export const TABLE = {
     entityName({ maxBytes: 128 }),
     "whatsapp",
     (textOf) => textOf("QUEUE_SESSION_UPDATE").replace(/(?<=.)\.session\.update$/, ""),
-    "Start of the names of the worker's own queues; QUEUE_SESSION_UPDATE less .session.update unless set",
+    "Start of the names of the workers' own queues, the same for a whole fleet; QUEUE_SESSION_UPDATE less .session.update unless set",
   ),
   EVENT_CONTENT_TYPE: optional(
     choice("application/json", "text/plain"),
@@ -164,13 +164,18 @@ export const TABLE = {
     "text/plain for a listener that takes a String",
   ),
 
-  BACKEND_API_URL: required(httpUrl, "http://localhost:8080/api", "The backend's API", {
-    section: "Backend",
-  }),
+  BACKEND_API_URL: required(
+    httpUrl,
+    "http://localhost:8080/api",
+    "The backend's API; checked, and not called by this version",
+    {
+      section: "Backend",
+    },
+  ),
   BACKEND_API_KEY: required(
     text(/^[!#-&(-\[\]-_a-~]{0,4096}$/, "printable ASCII without blanks, quotes and backslashes, or empty"),
     "",
-    "Key of the backend's API; may be empty",
+    "Key of the backend's API, not used by this version either; may be empty",
     { secret: true, mayBeEmpty: true },
   ),
 
@@ -182,7 +187,11 @@ export const TABLE = {
     "3600000",
     "How long a session that is opened may stay without a linked phone",
   ),
-  MAX_RETRY_ATTEMPTS: required(integer(1, 20), "3", "QR attempts before a session is given up"),
+  MAX_RETRY_ATTEMPTS: required(
+    integer(1, 20),
+    "3",
+    "Attempts before giving up: to have a QR scanned, and to hand a message over on a link that keeps breaking",
+  ),
 
   MESSAGE_TIMEOUT: required(
     integer(SECOND, 10 * MINUTE, "ms"),
@@ -198,7 +207,7 @@ export const TABLE = {
   RECEIVE_INCLUDE: optional(
     list("from_me", "status", "newsletter", "reactions", "edits", "calls"),
     "",
-    "What is published beside the messages of others",
+    "What is published beside the messages of others; edits and calls have no effect yet",
     { mayBeEmpty: true },
   ),
   HEALTH_CHECK_INTERVAL: required(
@@ -215,7 +224,7 @@ export const TABLE = {
   LOG_LEVEL: required(
     choice("fatal", "error", "warn", "info", "debug", "trace", "silent"),
     "info",
-    "Least severe level that is logged",
+    "Least severe level that is logged; below info, phone numbers are no longer masked",
     { section: "Logs" },
   ),
   LOG_PRETTY: required(flag, "true", "Lines for people instead of JSON"),
