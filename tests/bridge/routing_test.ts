@@ -208,7 +208,7 @@ Deno.test("a send nobody can carry out is answered at once", async () => {
   };
   const cases = [
     [send, "no_session", true],
-    [{ ...send, messageId: 2, expiresAt: Date.now() - 1 }, "expired", false],
+    [{ ...send, messageId: 2, expiresAt: Date.now() - 1 }, "expired", true],
     [{ ...send, messageId: 3, recipientNumber: "../../etc/passwd" }, "invalid_command", false],
     [{ ...send, messageId: 4, content: " " }, "invalid_command", false],
     [{ ...send, messageId: 5, type: "FAX" }, "unknown_type", false],
