@@ -30,14 +30,14 @@ async function main(args: string[]): Promise<number> {
   try {
     options = parseArgs({ args, options: OPTIONS, allowPositionals: false }).values;
   } catch (error) {
-    console.error(`${error instanceof Error ? error.message : error}\nTry 'worker --help'`);
+    console.error(`${error instanceof Error ? error.message : error}\nTry --help`);
     return EXIT.USAGE;
   }
   const { check = false, json = false, "env-file": envFile } = options;
   if (options.help) console.log(HELP.trimEnd());
   else if (options.version) console.log(`whatsapp-worker ${VERSION}`);
   else if (json && !check) {
-    console.error("Option '--json' goes with '--check'\nTry 'worker --help'");
+    console.error("Option '--json' goes with '--check'\nTry --help");
     return EXIT.USAGE;
   } else if (check) return await (await import("./src/preflight/run.ts")).preflight({ envFile, json });
   else return await (await import("./src/run.ts")).runWorker({ envFile });

@@ -116,6 +116,7 @@ function build(options: WorkerOptions, database: Database) {
     workerId,
     backendQueues: [...new Set([...Object.values(queues), names.messageSend, ...wiring.backendQueues])],
     bindings: wiring.bindings,
+    staleBindings: wiring.staleBindings,
     exchangeType: settings.RABBITMQ_EXCHANGE_TYPE,
     log,
   };
@@ -200,6 +201,7 @@ function build(options: WorkerOptions, database: Database) {
       outbox: store.outbox,
       brokerState: () => connection.state,
       isReader: () => reader.reading,
+      strayEvents: () => reader.strayEvents,
       unhandledFaults,
       now,
     }),

@@ -15,7 +15,7 @@ export class BrokerUnavailable extends Error {
   override readonly name = "BrokerUnavailable";
   readonly code = "broker_unavailable";
   readonly remedy =
-    "Check RABBITMQ_URL (host, port, user, password, vhost) and that the broker runs: ./worker --check";
+    "Check RABBITMQ_URL (host, port, user, password, vhost) and that the broker runs; --check tells which it is";
 }
 
 /** One living connection. */

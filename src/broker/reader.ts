@@ -230,6 +230,7 @@ export class Reader {
       delivery.message.content,
       {
         ...forwardedProperties(delivery.message, { [EXPIRES_AT]: expiresAtMs }),
+        ...(command.value.priority === undefined ? {} : { priority: command.value.priority }),
         expiration: String(expiresAtMs - now()),
       },
     );

@@ -4,6 +4,7 @@ import type { BrokerNames } from "./names.ts";
 import { declareInbox } from "./inbox.ts";
 import { declareOwnQueue, ensureBackendQueue, exchangeExists, onThrowAwayChannel } from "./topology.ts";
 import { pause } from "./waiting.ts";
+import type { Binding } from "./wiring.ts";
 
 /**
  * How often the backend's exchange is looked for. While it is missing, often: what is published between its birth and
@@ -22,7 +23,9 @@ export interface TopologyOptions {
   /** Every queue of the backend's that is read or written. */
   readonly backendQueues: readonly string[];
   /** What the backend's exchange is to bring: queue and routing key. Only what the worker reads. */
-  readonly bindings: readonly { readonly queue: string; readonly key: string }[];
+  readonly bindings: readonly Binding[];
+  /** What it is not to bring any more. */
+  readonly staleBindings: readonly Binding[];
   /** Declare the exchange with this type when it is absent; without it the worker waits for the backend to do so. */
   readonly exchangeType: string | undefined;
   readonly log: Logger;
@@ -85,8 +88,8 @@ export function bindToExchange(options: TopologyOptions, signal: AbortSignal) {
   };
 }
 
-async function bindIfThere(link: Link, { names, bindings, exchangeType }: TopologyOptions): Promise<boolean> {
-  const { exchange } = names;
+async function bindIfThere(link: Link, options: TopologyOptions): Promise<boolean> {
+  const { names: { exchange }, bindings, staleBindings, exchangeType } = options;
   if (!(await exchangeExists(link, exchange))) {
     if (exchangeType === undefined) return false;
     await onThrowAwayChannel(
@@ -96,6 +99,7 @@ async function bindIfThere(link: Link, { names, bindings, exchangeType }: Topolo
   }
   await onThrowAwayChannel(link, async (channel) => {
     for (const { queue, key } of bindings) await channel.bindQueue(queue, exchange, key);
+    for (const { queue, key } of staleBindings) await channel.unbindQueue(queue, exchange, key);
   });
   return true;
 }

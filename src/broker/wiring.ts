@@ -15,7 +15,15 @@ export interface Wiring {
   readonly healthQueues: readonly string[];
   /** Queues of the backend's among them. */
   readonly backendQueues: readonly string[];
-  readonly bindings: readonly { readonly queue: string; readonly key: string }[];
+  readonly bindings: readonly Binding[];
+  /** Own bindings that another wiring has left behind: what they bring nobody would read. */
+  readonly staleBindings: readonly Binding[];
+}
+
+/** A queue and the routing key it is bound with. */
+export interface Binding {
+  readonly queue: string;
+  readonly key: string;
 }
 
 /**
@@ -38,5 +46,6 @@ export function wiringOf(settings: WiringSettings, names: BrokerNames): Wiring {
       { queue: commandQueue, key: "session.update" },
       { queue: names.healthCommand, key: "number.health" },
     ],
+    staleBindings: name === "queue" ? [{ queue: names.sessionCommand, key: "session.update" }] : [],
   };
 }

@@ -148,7 +148,7 @@ export const TABLE = {
     "The exchange the backend publishes to",
   ),
   RABBITMQ_EXCHANGE_TYPE: unset(
-    choice("topic", "direct", "fanout", "headers"),
+    choice("topic", "direct"),
     "topic",
     "Type to declare the exchange with when it is absent; it is never declared unless set",
   ),

@@ -15,6 +15,8 @@ export interface WorkerStatusSources {
   readonly outbox: Outbox;
   readonly brokerState: () => string;
   readonly isReader: () => boolean;
+  /** Events of the backend found on command queues. */
+  readonly strayEvents: () => number;
   readonly wiring: string;
   /** Faults that nobody handled, since the start. */
   readonly unhandledFaults: () => number;
@@ -41,7 +43,12 @@ export function workerStatus(sources: WorkerStatusSources): () => Promise<Record
         depth,
         oldestAgeMs: oldestAtMs === undefined ? null : Math.max(0, sources.now() - oldestAtMs),
       },
-      broker: { state: sources.brokerState(), reader: sources.isReader(), wiring: sources.wiring },
+      broker: {
+        state: sources.brokerState(),
+        reader: sources.isReader(),
+        wiring: sources.wiring,
+        strayEvents: sources.strayEvents(),
+      },
       whatsapp: {
         version: sources.whatsappVersion,
         ...(sources.rootKeyHex === undefined ? {} : { rootKey: sources.rootKeyHex }),

@@ -148,7 +148,7 @@ export class Session {
     await this.#standing.tell(fields);
   }
 
-  /** Resolves with true once connected; with false when `signal` aborts or the session has ended. */
+  /** Resolves with true once connected; with false when `signal` aborts or the session has no way to get there. */
   async connected(signal: AbortSignal): Promise<boolean> {
     return await this.#standing.connected(signal);
   }

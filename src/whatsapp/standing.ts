@@ -72,11 +72,11 @@ export class Standing {
     await this.#context.announcer.commit(this.event(fields, options));
   }
 
-  /** Resolves with true once connected; with false when `signal` aborts or the session has ended. */
+  /** Resolves with true once connected; with false when `signal` aborts or the session has no way to get there. */
   async connected(signal: AbortSignal): Promise<boolean> {
     const { promise: aborted, resolve } = Promise.withResolvers<void>();
     signal.addEventListener("abort", () => resolve(), { once: true });
-    while (!signal.aborted && this.#state !== "ended") {
+    while (!signal.aborted && this.#state !== "ended" && this.#state !== "banned") {
       if (this.#state === "connected") return true;
       await Promise.race([this.#changed.promise, aborted]);
     }

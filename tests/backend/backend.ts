@@ -265,10 +265,12 @@ class Inbox {
     const received = { queue, body, text, properties, redelivered, at: Date.now() };
     this.received.push(received);
     this.#listener(received);
-    for (const { predicate, found } of this.#waiters) {
-      if (!predicate(received)) continue;
+    for (const waiter of this.#waiters) {
+      if (!waiter.predicate(received)) continue;
       this.#taken.add(received);
-      return found.resolve(received);
+      // Now, not when it wakes up: it takes one message, and the next of its kind may come before that.
+      this.#waiters.delete(waiter);
+      return waiter.found.resolve(received);
     }
   }
 

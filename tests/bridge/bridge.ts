@@ -67,6 +67,7 @@ export async function startBridge(
     workerId: "worker-1",
     backendQueues: [],
     bindings: [],
+    staleBindings: [],
     exchangeType: undefined,
     log,
     ...topology,

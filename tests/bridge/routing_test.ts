@@ -224,6 +224,16 @@ Deno.test("a send nobody can carry out is answered at once", async () => {
   }
 });
 
+Deno.test("the priority of a send is that of its place in its number's queue", async () => {
+  await using stack = await startStack({ broker });
+  await using onlooker = await lookOn(stack.url);
+  await onlooker.channel.assertQueue(NAMES.number("77"), { durable: true, maxPriority: 2 });
+  await stack.startWorker();
+  const send = { whatsappNumberId: 77, recipientNumber: "+221779999999", content: "x", type: "TEXT" };
+  await stack.backend.send({ ...send, messageId: 1, priority: 2 });
+  assert.equal((await onlooker.take(NAMES.number("77"))).properties.priority, 2);
+});
+
 Deno.test("what is forwarded keeps its bytes and properties, but for what is the broker's", async () => {
   await using stack = await startStack({ broker });
   await stack.startWorker();

@@ -36,6 +36,7 @@ async function startDeclaring(url: string, options: Partial<TopologyOptions> = {
   const topology = {
     backendQueues: [NAMES.messageSend, "whatsapp.session.update", "whatsapp.message.receive"],
     bindings: WIRING.bindings,
+    staleBindings: WIRING.staleBindings,
     ...options,
   };
   const bridge = await startBridge({ url, topology });
@@ -108,6 +109,7 @@ Deno.test("declareTopology() done twice changes nothing", async () => {
       workerId: "worker-1",
       backendQueues: [NAMES.messageSend],
       bindings: WIRING.bindings,
+      staleBindings: WIRING.staleBindings,
       exchangeType: "direct",
       log: bridge.log,
     });
@@ -142,6 +144,26 @@ for (const type of ["topic", "direct"] as const) {
     assert.deepEqual(await bindingsOf(broker, url, NAMES.exchange), READ);
   });
 }
+
+Deno.test("declareTopology() takes back what another wiring had bound, and nobody would read", async () => {
+  const url = await broker.vhost();
+  {
+    await using _bridge = await startDeclaring(url, { exchangeType: "topic" });
+    assert.deepEqual(await bindingsOf(broker, url, NAMES.exchange), READ);
+  }
+  const { bindings, staleBindings } = wiringOf({
+    SESSION_WIRING: "queue",
+    QUEUE_SESSION_UPDATE: NAMES.sessionUpdate,
+    QUEUE_SESSION_EVENT: "events",
+    QUEUE_HEALTH_COMMAND: undefined,
+  }, NAMES);
+  const backendQueues = [NAMES.messageSend, NAMES.sessionUpdate];
+  await using _bridge = await startDeclaring(url, { bindings, staleBindings, backendQueues });
+  assert.deepEqual(
+    await bindingsOf(broker, url, NAMES.exchange),
+    READ.map((arrow) => arrow.replace(NAMES.sessionCommand, NAMES.sessionUpdate)),
+  );
+});
 
 Deno.test("bindToExchange() waits for an exchange that is absent, and binds it when it comes", async () => {
   const url = await broker.vhost();

@@ -18,7 +18,7 @@ const TAKEN: Partial<Record<Key, string[]>> = {
   QUEUE_HEALTH_COMMAND: ["whatsapp.health.request"],
   SESSION_WIRING: ["auto", "queue", "exchange"],
   RABBITMQ_EXCHANGE: ["amq.topic", "backend"],
-  RABBITMQ_EXCHANGE_TYPE: ["topic", "direct", "fanout", "headers"],
+  RABBITMQ_EXCHANGE_TYPE: ["topic", "direct"],
   RABBITMQ_PREFIX: ["staging", "p".repeat(128)],
   EVENT_CONTENT_TYPE: ["application/json", "text/plain"],
   BACKEND_API_URL: [

@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { queueExists, until } from "../bridge/bridge.ts";
 import { sharedBroker } from "../rabbitmq/shared.ts";
 import { pair, startStack } from "../stack.ts";
-import { answer, event, events, health, LINE, stateOf } from "./steps.ts";
+import { answer, event, events, health, LINE, sendText, stateOf } from "./steps.ts";
 
 const broker = await sharedBroker();
 
@@ -39,6 +39,8 @@ Deno.test("a banned number is reported as BANNED after a restart too, until it i
   await pair(stack, LINE);
   stack.standIn.faults.closeWith(403);
   await health(stack, LINE, "BANNED");
+  const commandId = await sendText(stack, LINE, 1, "too late");
+  assert.equal((await answer(stack, commandId, "FAILED")).body.code, "banned");
   await worker.stop();
 
   await stack.startWorker();

@@ -76,7 +76,8 @@ export class Sender {
       if (attempt > 1) await delay(RETRY_PAUSE_MS, undefined, { signal }).catch(() => {});
       if (!(await this.#isConnected(session, heldUntilMs, signal))) {
         if (expiresAtMs <= now()) return await done(receipts.failed(pending, EXPIRED));
-        return session.state === "ended" ? await done(receipts.failed(pending, NO_SESSION)) : "later";
+        if (session.state === "ended") return await done(receipts.failed(pending, NO_SESSION));
+        return session.state === "banned" ? await done(receipts.failed(pending, BANNED)) : "later";
       }
       if (expiresAtMs <= now()) return await done(receipts.failed(pending, EXPIRED));
       await store.commit(store.ledger.recording(pending));
@@ -147,6 +148,12 @@ const EXPIRED: SendFailure = {
 const NO_SESSION: SendFailure = {
   code: "no_session",
   error: "No worker has a session for this number: open one with 'create'",
+  retryable: true,
+};
+
+const BANNED: SendFailure = {
+  code: "banned",
+  error: "WhatsApp has banned this number",
   retryable: true,
 };
 
