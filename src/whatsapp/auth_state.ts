@@ -21,6 +21,11 @@ export class CredentialsUnreadable extends Error {
 export interface StoredAuthState extends AuthenticationState {
   /** Makes the device's identity durable; a device that is not linked yet is not worth keeping. */
   save(): Promise<void>;
+  /**
+   * Refuses every further change of a key. For a socket that is over: it goes on decrypting what it had been given, cannot
+   * tell the server so, and the next socket, which gets the same messages again, would find their keys used up.
+   */
+  seal(): void;
 }
 
 /** Whether the phone has linked this device. `me` alone does not say so: asking for a pairing code sets it. */
@@ -41,6 +46,7 @@ export async function hasCredentials(credentials: Credentials, numberId: string)
 export async function loadAuthState(credentials: Credentials, numberId: string): Promise<StoredAuthState> {
   const stored = (await credentials.read(numberId, CREDS, [CREDS])).get(CREDS);
   const creds = stored === undefined ? initAuthCreds() : parseCreds(stored);
+  let sealed = false;
   return {
     creds,
     keys: {
@@ -51,7 +57,13 @@ export async function loadAuthState(credentials: Credentials, numberId: string):
         }
         return values;
       },
-      set: async (data) => await credentials.write(numberId, changesOf(data)),
+      set: async (data) => {
+        if (sealed) throw new Error("The socket is over: its keys change no more");
+        await credentials.write(numberId, changesOf(data));
+      },
+    },
+    seal: () => {
+      sealed = true;
     },
     save: async () => {
       if (!isLinked(creds)) return;

@@ -12,6 +12,7 @@ import type { Logger } from "pino";
 import type { StoredAuthState } from "./auth_state.ts";
 import { baileysLogger } from "./baileys_logger.ts";
 import { type Closure, closureOf, closureOfUpgrade, describe } from "./close_codes.ts";
+import { durableSignalRepository } from "./signal_repository.ts";
 
 /** How long the server may take to answer the connection attempt, and any query. */
 const CONNECT_TIMEOUT_MS = 20_000;
@@ -87,6 +88,7 @@ export function openSocket(options: SocketOptions): Socket {
     // The phone would stop its own notifications for as long as a companion says it is online.
     markOnlineOnConnect: false,
     getMessage: findSent,
+    makeSignalRepository: durableSignalRepository(auth),
     ...(qrLifetimeMs === undefined ? {} : { qrTimeout: qrLifetimeMs }),
   });
   const watchdog = setTimeout(() => {
@@ -102,6 +104,7 @@ export function openSocket(options: SocketOptions): Socket {
     // Baileys holds events back for up to 100 ms and drops what it holds when it ends.
     baileys.ev.flush();
     ended = true;
+    auth.seal();
     await Promise.all([saved, endWithin(END_PATIENCE_MS, baileys)]);
   };
   const finish = (closure: Closure) => {
