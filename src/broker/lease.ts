@@ -183,9 +183,9 @@ export class Leases {
         });
       } catch (error) {
         if (!isInUse(error)) throw error;
-        refusedSinceMs ??= Date.now();
+        refusedSinceMs ??= performance.now();
         const patienceMs = RECLAIM_HEARTBEATS * link.heartbeatMs + RECLAIM_MARGIN_MS;
-        if ((wasHeld || patient) && Date.now() - refusedSinceMs < patienceMs) {
+        if ((wasHeld || patient) && performance.now() - refusedSinceMs < patienceMs) {
           await pause(RECLAIM_PAUSE_MS, AbortSignal.any([release.signal, link.signal]));
           return;
         }

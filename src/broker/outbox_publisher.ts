@@ -27,7 +27,7 @@ export interface OutboxPublisherOptions {
 /** Publishes what waits in the outbox, in order. A row leaves the disk when the broker has confirmed it. */
 export class OutboxPublisher {
   readonly #options: OutboxPublisherOptions;
-  /** Queues nobody could route to, and until when they are left alone. */
+  /** Queues nobody could route to, and until when they are left alone, by a clock that nobody puts back. */
   readonly #heldBack = new Map<string, number>();
   #publishing = false;
   /** How many events have left since the start. */
@@ -112,14 +112,14 @@ export class OutboxPublisher {
   }
 
   #holdBack(queue: string): void {
-    const { log, now } = this.#options;
+    const { log } = this.#options;
     if (!this.#heldBack.has(queue)) {
       log.error(
         { queue },
         "events cannot be delivered because their queue does not exist; they wait on disk",
       );
     }
-    this.#heldBack.set(queue, now() + UNROUTABLE_PAUSE_MS);
+    this.#heldBack.set(queue, performance.now() + UNROUTABLE_PAUSE_MS);
   }
 
   /**
@@ -127,9 +127,9 @@ export class OutboxPublisher {
    * anew, it is declared as plainly as at start. One that cannot be declared stops nobody else's events.
    */
   async #lookAgain(link: Link): Promise<void> {
-    const { log, now } = this.#options;
+    const { log } = this.#options;
     for (const [queue, untilMs] of this.#heldBack) {
-      if (untilMs > now()) continue;
+      if (untilMs > performance.now()) continue;
       try {
         await ensureBackendQueue(link, queue);
         this.#heldBack.delete(queue);

@@ -37,7 +37,8 @@ export function workerStatus(sources: WorkerStatusSources): () => Promise<Record
       totalSessions: sessions.length,
       connectedSessions: connected,
       disconnectedSessions: sessions.length - connected,
-      uptime: Math.floor((sources.now() - sources.startedAtMs) / 1000),
+      // A clock that is put back must not make it negative, which a backend may refuse.
+      uptime: Math.max(0, Math.floor((sources.now() - sources.startedAtMs) / 1000)),
       memory: { rss, heapUsed, heapTotal, external },
       outbox: {
         depth,
