@@ -30,7 +30,7 @@ import { BUNDLED_WEB_VERSION } from "./whatsapp/socket.ts";
 /** How long a broker that is not there yet is waited for at start. */
 const BROKER_PATIENCE_MS = 15_000;
 /** How long what is in hand may take to finish once the worker is told to stop, */
-const FINISH_PATIENCE_MS = 14_000;
+const FINISH_PATIENCE_MS = 12_000;
 /** and, of the 20 s in all, how long the sockets may take to close, and what is in the outbox to leave. */
 const CLOSE_PATIENCE_MS = 3_000;
 /** How long a send or a received message is remembered, so that its repeat has no second effect. */
@@ -270,7 +270,11 @@ function run(parts: Parts, { version, log }: WorkerOptions): Worker {
     connection.keep("outbox", publisher.role, ended.signal),
     connection.keep("shared channel", shared.role, ended.signal),
     reporter.run(ended.signal),
-    every(PRUNE_INTERVAL_MS, parts.prune, ended.signal),
+    every(
+      PRUNE_INTERVAL_MS,
+      () => parts.prune().catch((err) => log.error({ err }, "old records could not be pruned")),
+      ended.signal,
+    ),
   ];
   const intake = [
     connection.keep("inbox", parts.inbox, intakeEnded.signal),

@@ -132,8 +132,9 @@ Deno.test("logout unlinks the device at WhatsApp and forgets it", async () => {
   assert(!stack.standIn.phone(LINE.phoneNumber).linked);
   await worker.stop();
   using database = new DatabaseSync(join(stack.environment.SESSION_DIR!, "worker.db"), { readOnly: true });
-  for (const table of ["credential", "session"]) {
-    assert.equal(database.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n, 0, table);
+  // A session's record may outlive it until the broker has nothing of its number any more.
+  for (const what of ["credential", "session WHERE at_start <> 'forget'"]) {
+    assert.equal(database.prepare(`SELECT count(*) AS n FROM ${what}`).get()?.n, 0, what);
   }
 });
 

@@ -200,7 +200,7 @@ Deno.test("A send in hand when its session ends has failed", async () => {
   await written(stack, 1);
   stack.standIn.phone(LINE.phoneNumber).unlink();
   await event(stack, LINE, "logged_out");
-  assert.equal((await answer(stack, commandId, "FAILED")).body.code, "no_session");
+  assert.equal((await answer(stack, commandId, "FAILED")).body.code, "unconfirmed");
   // The queue of the number is gone with its session, and comes back with it.
   stack.standIn.faults.ackDelayMs = 0;
   await pair(stack, LINE);

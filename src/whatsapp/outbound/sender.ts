@@ -60,7 +60,7 @@ export class Sender {
     if (record.final) return await done(receipts.repeat(record));
 
     const session = sessionOf(record.numberId);
-    if (session === undefined) return await done(receipts.failed(record, NO_SESSION));
+    if (session === undefined) return await done(receipts.failed(record, withoutSession(record)));
     if (command.type !== "TEXT") return await done(receipts.failed(record, unsupported(command.type)));
 
     const message = textMessage(command.content ?? "");
@@ -76,7 +76,9 @@ export class Sender {
       if (attempt > 1) await delay(RETRY_PAUSE_MS, undefined, { signal }).catch(() => {});
       if (!(await this.#isConnected(session, heldUntilMs, signal))) {
         if (expiresAtMs <= now()) return await done(receipts.failed(pending, EXPIRED));
-        if (session.state === "ended") return await done(receipts.failed(pending, NO_SESSION));
+        if (session.state === "ended") {
+          return await done(receipts.failed(pending, attempt > 1 ? UNCONFIRMED : withoutSession(record)));
+        }
         return session.state === "banned" ? await done(receipts.failed(pending, BANNED)) : "later";
       }
       if (expiresAtMs <= now()) return await done(receipts.failed(pending, EXPIRED));
@@ -103,7 +105,7 @@ export class Sender {
   ): Promise<void> {
     const record = await this.#recordOf(command, commandId);
     if (record.final) await this.#options.receipts.repeat(record);
-    else await this.#options.receipts.failed(record, cause === "expired" ? EXPIRED : NO_SESSION);
+    else await this.#options.receipts.failed(record, cause === "expired" ? EXPIRED : withoutSession(record));
   }
 
   async #recordOf(command: SendCommand, commandId: string | undefined): Promise<SendRecord> {
@@ -157,6 +159,17 @@ const BANNED: SendFailure = {
   retryable: true,
 };
 
+const UNCONFIRMED: SendFailure = {
+  code: "unconfirmed",
+  error: "WhatsApp did not confirm the message; it may or may not have arrived",
+  retryable: true,
+};
+
+/** Of what was handed to WhatsApp before its session ended nobody knows whether it arrived. */
+function withoutSession({ status, content }: SendRecord): SendFailure {
+  return status === "PENDING" && content !== undefined ? UNCONFIRMED : NO_SESSION;
+}
+
 function unsupported(type: string): SendFailure {
   return { code: "unsupported_type", error: `Cannot send a message of type '${type}' yet`, retryable: false };
 }
@@ -165,11 +178,7 @@ function failureOf(transmission: Transmission): SendFailure {
   if (transmission.outcome === "failed") {
     return { code: "not_sent", error: `Cannot send the message: ${transmission.error}`, retryable: true };
   }
-  return {
-    code: "unconfirmed",
-    error: "WhatsApp did not confirm the message; it may or may not have arrived",
-    retryable: true,
-  };
+  return UNCONFIRMED;
 }
 
 async function done(work: Promise<void>): Promise<"done"> {
