@@ -13,6 +13,7 @@ import { forwardedProperties } from "./broker/publishing.ts";
 import { Reader } from "./broker/reader.ts";
 import { SharedChannel } from "./broker/shared_channel.ts";
 import { bindToExchange, declareTopology, type TopologyOptions } from "./broker/shared_topology.ts";
+import { readTlsFiles } from "./broker/tls.ts";
 import { wiringOf } from "./broker/wiring.ts";
 import type { Settings } from "./config/load.ts";
 import { every, Reporter } from "./health/reporter.ts";
@@ -122,6 +123,7 @@ function build(options: WorkerOptions, database: Database) {
   };
   const connection = new Connection({
     url: settings.RABBITMQ_URL,
+    tls: () => readTlsFiles(settings),
     name: `whatsapp-worker ${workerId}`,
     log,
     random,

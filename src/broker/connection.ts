@@ -1,6 +1,7 @@
 import amqp, { type ChannelModel, type ConfirmChannel } from "amqplib";
 import type { Logger } from "pino";
 import { amqpCode, isRefusal, messageOf, NOT_FOUND } from "./reply_codes.ts";
+import { isCertificateFault, type TlsOptions } from "./tls.ts";
 import { goodbye, pause, unlessAborted, whenAborted } from "./waiting.ts";
 
 /** How long a connection attempt may take, and how long the broker may be silent before it counts as gone. */
@@ -14,8 +15,15 @@ const LONGEST_PAUSE_MS = 15_000;
 export class BrokerUnavailable extends Error {
   override readonly name = "BrokerUnavailable";
   readonly code = "broker_unavailable";
-  readonly remedy =
-    "Check RABBITMQ_URL (host, port, user, password, vhost) and that the broker runs; --check tells which it is";
+  readonly remedy: string;
+
+  constructor(cause: unknown) {
+    super(`Cannot connect to RabbitMQ: ${messageOf(cause)}`, { cause });
+    this.remedy = isCertificateFault(cause)
+      ? "Check that RABBITMQ_URL has the name on the broker's certificate and, where the authority is your own, " +
+        "RABBITMQ_CA_FILE (a broker that asks for the worker's certificate: RABBITMQ_CERT_FILE and RABBITMQ_KEY_FILE)"
+      : "Check RABBITMQ_URL (host, port, user, password, vhost) and that the broker runs; --check tells which it is";
+  }
 }
 
 /** One living connection. */
@@ -39,6 +47,8 @@ export type BrokerState = "connecting" | "connected" | "blocked" | "closed";
 /** Options of {@link Connection}. */
 export interface ConnectionOptions {
   readonly url: string;
+  /** Read for every connection over `amqps:`; a throw counts as a failed attempt. @default what the machine trusts */
+  readonly tls?: () => Promise<TlsOptions>;
   /** How the broker's own tools name this connection. */
   readonly name: string;
   readonly log: Logger;
@@ -76,7 +86,7 @@ export class Connection {
   /**
    * Connects for the first time and keeps connected from then on. A broker that is only just starting is waited for.
    *
-   * @throws {BrokerUnavailable} when there is no connection after `patienceMs`, or the login is refused.
+   * @throws {BrokerUnavailable} when there is no connection after `patienceMs`, or login or certificate are refused.
    */
   async open(patienceMs: number): Promise<void> {
     const deadline = Date.now() + patienceMs;
@@ -87,9 +97,7 @@ export class Connection {
       } catch (error) {
         const pauseMs = this.#pauseMs(attempt);
         const tooLate = this.#stopping.signal.aborted || Date.now() + pauseMs > deadline;
-        if (isRefusal(error) || tooLate) {
-          throw new BrokerUnavailable(`Cannot connect to RabbitMQ: ${messageOf(error)}`, { cause: error });
-        }
+        if (isRefusal(error) || isCertificateFault(error) || tooLate) throw new BrokerUnavailable(error);
         this.#options.log.info({ err: messageOf(error) }, "the broker is not there yet, trying again");
         await pause(pauseMs, this.#stopping.signal);
       }
@@ -170,8 +178,9 @@ export class Connection {
   }
 
   async #connect(): Promise<Link> {
-    const { name, prepare } = this.#options;
+    const { name, prepare, tls } = this.#options;
     const socketOptions = {
+      ...(this.#url.protocol === "amqps:" ? await tls?.() : {}),
       noDelay: true,
       timeout: CONNECT_TIMEOUT_MS,
       // Handed on to `net.connect`, which amqplib's types do not tell.

@@ -25,7 +25,7 @@ const MAY_BE_ONE = new Set([
 
 /** Names that the worker gives its own queues and exchanges, after the prefix and a dot. */
 const OWN_NAME =
-  /^((session|health)\.command|router(\.(lock|expired|retry|pending))?|dead-letter|worker\..+\.inbox|number\.\d+)$/;
+  /^((session|health)\.command|router(\.(lock|expired|retry|pending|unassigned))?|dead-letter|worker\..+\.inbox|number\.\d+)$/;
 
 function queueFaults(settings: Partial<Settings>): CrossFault[] {
   const prefix = settings.RABBITMQ_PREFIX;
@@ -79,10 +79,35 @@ function rootKeyFaults(
   ];
 }
 
+const TLS_FILES = ["RABBITMQ_CA_FILE", "RABBITMQ_CERT_FILE", "RABBITMQ_KEY_FILE"] as const;
+
+function tlsFaults(settings: Partial<Settings>): CrossFault[] {
+  const { RABBITMQ_URL: url, RABBITMQ_CERT_FILE: cert, RABBITMQ_KEY_FILE: key } = settings;
+  const given = TLS_FILES.filter((key) => settings[key] !== undefined);
+  const plain = url?.startsWith("amqp:") ? given : [];
+  const alone = (key: Key, missing: Key): CrossFault => ({
+    key,
+    code: "needs_other",
+    message: `${key} is of no use without ${missing}`,
+    remedy: `Set ${missing} as well, or remove ${key}`,
+  });
+  return [
+    ...plain.map((key): CrossFault => ({
+      key,
+      code: "not_encrypted",
+      message: `${key} has no effect, because RABBITMQ_URL starts with amqp:// and nothing is encrypted`,
+      remedy:
+        `Write amqps:// and the broker's port for TLS (5671 as a rule) in RABBITMQ_URL, or remove ${key}`,
+    })),
+    ...(cert !== undefined && key === undefined ? [alone("RABBITMQ_CERT_FILE", "RABBITMQ_KEY_FILE")] : []),
+    ...(key !== undefined && cert === undefined ? [alone("RABBITMQ_KEY_FILE", "RABBITMQ_CERT_FILE")] : []),
+  ];
+}
+
 /** Checks the settings that are there against each other. */
 export function crossFaults(
   settings: Partial<Settings>,
   environment: Readonly<Record<string, string>>,
 ): CrossFault[] {
-  return [...queueFaults(settings), ...rootKeyFaults(settings, environment)];
+  return [...queueFaults(settings), ...tlsFaults(settings), ...rootKeyFaults(settings, environment)];
 }

@@ -81,11 +81,19 @@ export function entityName({ maxBytes = 255, builtIn = false } = {}): Rule<strin
   };
 }
 
+const PATH = /^[^\p{C}~$"'`\\*?<>|=&;]+$/u;
+
+/** A file, relative or absolute. Nothing in its path is expanded. */
+export const file: Rule<string> = text(
+  PATH,
+  "the path of a file, without ~, $, quotes and the like, which are not expanded",
+);
+
 /** A folder, relative or absolute, that is not the root of the file system. Nothing in it is expanded. */
 export const folder: Rule<string> = {
   expects: "the path of a folder, without ~, $, quotes and the like, which are not expanded",
   parse(text) {
-    if (!/^[^\p{C}~$"'`\\*?<>|=&;]+$/u.test(text)) refuse(`Value must be ${folder.expects}`);
+    if (!PATH.test(text)) refuse(`Value must be ${folder.expects}`);
     return /^\/$|^(\.\.\/?)+$/.test(posix.normalize(text))
       ? refuse("The root of the file system is no folder for it")
       : text;

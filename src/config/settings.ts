@@ -2,6 +2,7 @@
 import {
   choice,
   entityName,
+  file,
   flag,
   folder,
   integer,
@@ -103,6 +104,21 @@ export const TABLE = {
     "amqp://whatsapp:CHANGE_ME@localhost:5672",
     "The broker; reserved characters in user and password are percent-encoded (@ is %40)",
     { section: "RabbitMQ", secret: true },
+  ),
+  RABBITMQ_CA_FILE: unset(
+    file,
+    "/etc/whatsapp-worker/ca.pem",
+    "Certificate of the authority that the broker's comes from, in PEM, when it is your own (amqps:)",
+  ),
+  RABBITMQ_CERT_FILE: unset(
+    file,
+    "/etc/whatsapp-worker/client.pem",
+    "Certificate that the worker shows to a broker that asks for one, in PEM (amqps:)",
+  ),
+  RABBITMQ_KEY_FILE: unset(
+    file,
+    "/etc/whatsapp-worker/client.key",
+    "Private key of that certificate, in PEM without a passphrase (amqps:)",
   ),
   QUEUE_MESSAGE_SEND: required(entityName(), "whatsapp.message.send", "Messages to send, from the backend"),
   QUEUE_MESSAGE_RECEIVE: required(

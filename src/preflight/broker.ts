@@ -1,15 +1,17 @@
 /** A connection to the broker for the time of one check, and what it means when there is none. */
 import amqp, { type Channel, type ChannelModel } from "amqplib";
 import { type BrokerNames, brokerNames } from "../broker/names.ts";
+import { readTlsFiles } from "../broker/tls.ts";
 import type { Settings } from "../config/load.ts";
 import { isTimeout, messageOf, type Trouble } from "./check.ts";
 import { type Endpoint, endpointOf } from "./endpoint.ts";
 import { networkFault } from "./network_faults.ts";
 
 /** Where the broker is, by its setting. */
-export function brokerEndpoint({ RABBITMQ_URL }: Settings): Endpoint {
+export function brokerEndpoint(settings: Settings): Endpoint {
   const ports = { "amqp:": 5672, "amqps:": 5671 };
-  return endpointOf(RABBITMQ_URL, { service: "RabbitMQ", setting: "RABBITMQ_URL", ports });
+  const tlsFiles = () => readTlsFiles(settings);
+  return endpointOf(settings.RABBITMQ_URL, { service: "RabbitMQ", setting: "RABBITMQ_URL", ports, tlsFiles });
 }
 
 /** Who logs in where; guest/guest is who logs in when the URL names nobody. */
@@ -40,6 +42,7 @@ export async function withBroker<T>(
 ): Promise<T> {
   const { user, password } = brokerLoginOf(settings);
   const options = {
+    ...(settings.RABBITMQ_URL.startsWith("amqps:") ? await readTlsFiles(settings) : {}),
     noDelay: true,
     signal,
     // amqplib's own reading of the URL takes each byte of an escaped letter for a letter: `%C3%A9` is one é.

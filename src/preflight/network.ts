@@ -107,9 +107,14 @@ class CertificateExpired extends Error {
   }
 }
 
-function handshake({ host, port }: Endpoint, signal: AbortSignal, more: object): Promise<TLSSocket> {
-  const options = { host, port, signal, ...(isIP(host) ? {} : { servername: host }), ...more };
-  return opened(connectTls(options), "secureConnect");
+async function handshake(
+  { host, port, tlsFiles }: Endpoint,
+  signal: AbortSignal,
+  more: object,
+): Promise<TLSSocket> {
+  const files = await tlsFiles?.();
+  const options = { host, port, signal, ...(isIP(host) ? {} : { servername: host }), ...files, ...more };
+  return await opened(connectTls(options), "secureConnect");
 }
 
 function opened<T extends Socket>(socket: T, event: string): Promise<T> {

@@ -1,4 +1,5 @@
 /** What keeps a server from being reached, in words, each with its own remedy. */
+import { TlsFileError } from "../broker/tls.ts";
 import { isTimeout, messageOf, type Trouble } from "./check.ts";
 import type { Endpoint, Stage } from "./endpoint.ts";
 
@@ -61,8 +62,27 @@ const untrusted: Words = (endpoint) => ({
   code: "tls_untrusted",
   found: `The certificate of ${at(endpoint)} comes from an authority this machine does not trust`,
   remedy:
-    "If it is your own authority, put DENO_CERT=/path/to/ca.pem into the worker's environment (not the .env); " +
+    (endpoint.service === "RabbitMQ"
+      ? "If it is your own authority, name the file with its certificate in RABBITMQ_CA_FILE; "
+      : "If it is your own authority, put DENO_CERT=/path/to/ca.pem into the worker's environment (not the .env); ") +
     "else somebody reads along on the way: use another network",
+});
+
+const asksWho: Words = (endpoint) => ({
+  code: "tls_client",
+  found: `${at(endpoint)} asks for a certificate of the worker's, and did not take what it was shown`,
+  remedy: endpoint.service === "RabbitMQ"
+    ? "Have one made by the authority the broker trusts, and name it and its key in RABBITMQ_CERT_FILE and " +
+      "RABBITMQ_KEY_FILE"
+    : `Correct ${endpoint.setting}: WhatsApp asks for none`,
+});
+
+const badFile: Words = (_endpoint, error) => ({
+  code: "tls_file",
+  found: messageOf(error),
+  remedy: `Correct ${
+    error instanceof TlsFileError ? error.setting : "it"
+  }, or let the worker's user read the file`,
 });
 
 const expired: Words = (endpoint, error) => ({
@@ -115,6 +135,11 @@ const BY_CODE: Readonly<Record<string, Words>> = {
   CERT_HAS_EXPIRED: expired,
   CERT_NOT_YET_VALID: expired,
   ERR_SSL_WRONG_VERSION_NUMBER: noTls,
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: asksWho,
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: asksWho,
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: asksWho,
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: asksWho,
+  tls_file: badFile,
 };
 
 /** Whether `error` says that a certificate's authority is not trusted. */

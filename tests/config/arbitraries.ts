@@ -44,6 +44,9 @@ export const VALUES: Record<Key, fc.Arbitrary<string>> = (() => {
       .map(([scheme, user, password, host, port, path]) =>
         `${scheme}://${user}:${password}@${host}${port}${path}`
       ),
+    RABBITMQ_CA_FILE: fc.constantFrom("./ca.pem", "/etc/ssl/our authority.pem"),
+    RABBITMQ_CERT_FILE: fc.constant("/etc/worker/client.pem"),
+    RABBITMQ_KEY_FILE: fc.constant("client#1.key"),
     QUEUE_MESSAGE_SEND: queue("message.send", "outgoing"),
     QUEUE_MESSAGE_RECEIVE: queue("message.receive", "incoming"),
     QUEUE_NUMBER_HEALTH: queue("number.health", "health"),
@@ -96,7 +99,14 @@ function spellings(value: string): string[] {
 }
 
 const FILLER = ["", "  ", "# Settings", "  # LOG_LEVEL=debug", '# it\'s "quoted"'];
-const OPTIONAL = KEYS.filter((key) => !rowOf(key).required && key !== "WHATSAPP_ROOT_KEY");
+/** Only taken together with certain values of others. */
+const DEPENDENT: readonly Key[] = [
+  "RABBITMQ_CA_FILE",
+  "RABBITMQ_CERT_FILE",
+  "RABBITMQ_KEY_FILE",
+  "WHATSAPP_ROOT_KEY",
+];
+const OPTIONAL = KEYS.filter((key) => !rowOf(key).required && !DEPENDENT.includes(key));
 
 const line = (key: Key) =>
   fc.tuple(VALUES[key], fc.nat()).map(([value, pick]) => {

@@ -69,6 +69,7 @@ const REFUSED: Partial<Record<Key, string[]>> = {
     "amqp://u:p@h?heartbeat",
     "'amqp://u:p@h#x'",
   ],
+  RABBITMQ_CA_FILE: ["~/ca.pem", "$HOME/ca.pem", "''"],
   QUEUE_MESSAGE_SEND: [
     "amq.q",
     "AMQ.q",
@@ -234,6 +235,22 @@ Deno.test("loadConfig() refuses queues with a name of the worker's own", async (
 Deno.test("loadConfig() refuses a prefix that follows a QUEUE_SESSION_UPDATE too long for it", async () => {
   const faults = await faultsOf(withValue("QUEUE_SESSION_UPDATE", "q".repeat(200)));
   assert.deepEqual(faults.map(({ code, key }) => [code, key]), [["invalid_value", "RABBITMQ_PREFIX"]]);
+});
+
+Deno.test("loadConfig() refuses files for TLS where nothing is encrypted, and half of a pair", async () => {
+  const faults = async (url: string, ...keys: Key[]) => {
+    const files = keys.map((key) => `${key}=/etc/${key}.pem\n`).join("");
+    return (await faultsOf(withValue("RABBITMQ_URL", url) + files)).map(({ code, key }) => [code, key]);
+  };
+  const all: Key[] = ["RABBITMQ_CA_FILE", "RABBITMQ_CERT_FILE", "RABBITMQ_KEY_FILE"];
+  assert.deepEqual(await faults("amqp://h", ...all), all.map((key) => ["not_encrypted", key]));
+  assert.deepEqual(await faults("amqps://h", all[1]!), [["needs_other", all[1]]]);
+  assert.deepEqual(await faults("amqps://h", all[2]!), [["needs_other", all[2]]]);
+  const files = all.map((key) => `${key}=./${key}.pem\n`).join("");
+  assert.equal(
+    (await load(withValue("RABBITMQ_URL", "amqps://h") + files)).settings.RABBITMQ_CA_FILE,
+    "./RABBITMQ_CA_FILE.pem",
+  );
 });
 
 Deno.test("loadConfig() takes a WHATSAPP_ROOT_KEY only on a literal loopback address and without a proxy", async () => {
