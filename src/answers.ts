@@ -55,6 +55,20 @@ export class Answers implements ReaderAnswers {
     }, delivery);
   }
 
+  /** The number belongs to a worker that is away. */
+  async pinnedElsewhere(
+    { action, numberId, backendSessionId }: SessionCommand,
+    delivery: Delivery,
+  ): Promise<void> {
+    await this.#error({
+      ...defined({ numberId, backendSessionId }),
+      code: "held_elsewhere",
+      error:
+        `Cannot ${action} number ${numberId} as it belongs to a worker that is away: start that worker, ` +
+        `or free the number with 'worker session unpin ${numberId}'`,
+    }, delivery);
+  }
+
   async noSession(command: SendCommand, delivery: Delivery): Promise<void> {
     await this.#sender.fail(command, delivery.commandId, "no_session");
   }

@@ -7,7 +7,7 @@ import { idText } from "./contract/ids.ts";
 import { decodeBody } from "./contract/json.ts";
 import type { Refusal } from "./contract/parsed.ts";
 import type { Sender } from "./whatsapp/outbound/sender.ts";
-import type { Sessions } from "./whatsapp/sessions.ts";
+import type { CommandOutcome, Sessions } from "./whatsapp/sessions.ts";
 
 /** Options of {@link Intake}. */
 export interface IntakeOptions {
@@ -29,12 +29,14 @@ export interface IntakeOptions {
 /** Acts on what was routed to this worker. Each handler resolves when the effect of its message is durable. */
 export class Intake {
   readonly #options: IntakeOptions;
+  /** The command in hand for each number: they come through two queues, and one follows the other. */
+  readonly #inHand = new Map<string, Promise<unknown>>();
 
   constructor(options: IntakeOptions) {
     this.#options = options;
   }
 
-  /** Handler of the worker's inbox: session commands and health requests. */
+  /** Handler of the worker's inbox, and of the commands that any worker may take: for sessions, and for health. */
   readonly takeCommand: Handler = async (delivery) => {
     const { answers, sessions } = this.#options;
     const body = decodeBody(delivery.message.content);
@@ -69,11 +71,30 @@ export class Intake {
     } else if (command.workerId !== undefined && !workerIdMatches(command.workerId, workerId)) {
       // It was meant for a worker that was refused the number's lease and passed it on to whoever has it.
       await answers.heldElsewhere(command, workerId, delivery);
-    } else if (await sessions.handle({ command, commandId: delivery.commandId }) === "held_elsewhere") {
-      const outcome = await forwardToHolder(idText(command.numberId), delivery);
-      if (outcome === "unroutable") await answers.heldElsewhere(command, undefined, delivery);
+    } else {
+      const numberId = idText(command.numberId);
+      const outcome = await this.#inTurn(
+        numberId,
+        () => sessions.handle({ command, commandId: delivery.commandId }),
+      );
+      if (outcome === "pinned_elsewhere") await answers.pinnedElsewhere(command, delivery);
+      if (outcome === "held_elsewhere" && await forwardToHolder(numberId, delivery) === "unroutable") {
+        await answers.heldElsewhere(command, undefined, delivery);
+      }
     }
     return "ack";
+  }
+
+  async #inTurn(numberId: string, work: () => Promise<CommandOutcome>): Promise<CommandOutcome> {
+    const before = this.#inHand.get(numberId);
+    // How the one before ended is told to whoever brought it.
+    const done = before === undefined ? work() : before.then(work, work);
+    this.#inHand.set(numberId, done);
+    try {
+      return await done;
+    } finally {
+      if (this.#inHand.get(numberId) === done) this.#inHand.delete(numberId);
+    }
   }
 
   async #refuse(refusal: Refusal, delivery: Delivery, kind: "command" | "send"): Promise<Outcome> {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { Announcer } from "./announcer.ts";
 import { Answers } from "./answers.ts";
-import { Connection } from "./broker/connection.ts";
+import { Connection, type Role } from "./broker/connection.ts";
 import type { Outcome } from "./broker/consumer.ts";
 import { DeadLetters } from "./broker/dead_letter.ts";
 import { inboxRole } from "./broker/inbox.ts";
@@ -11,6 +11,8 @@ import { brokerNames, routingKey } from "./broker/names.ts";
 import { OutboxPublisher } from "./broker/outbox_publisher.ts";
 import { forwardedProperties } from "./broker/publishing.ts";
 import { Reader } from "./broker/reader.ts";
+import { Unassigned } from "./broker/unassigned.ts";
+import { unlessAborted } from "./broker/waiting.ts";
 import { SharedChannel } from "./broker/shared_channel.ts";
 import { bindToExchange, declareTopology, type TopologyOptions } from "./broker/shared_topology.ts";
 import { readTlsFiles } from "./broker/tls.ts";
@@ -75,6 +77,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const database = await Database.open(options.settings.SESSION_DIR);
   const parts = build(options, database);
   try {
+    // Before any command is taken, every session of before is known.
+    await parts.sessions.load();
     await parts.connection.open(options.brokerPatienceMs ?? BROKER_PATIENCE_MS);
   } catch (error) {
     await parts.connection.close();
@@ -154,6 +158,7 @@ function build(options: WorkerOptions, database: Database) {
     receipts,
     inbound: new Inbound({ store, announcer, include: settings.RECEIVE_INCLUDE, now }),
     leases,
+    onCount: () => unassigned.reweigh(),
     webUrl: settings.WHATSAPP_WEB_URL,
     maxQrAttempts: settings.MAX_RETRY_ATTEMPTS,
     sessionTimeoutMs: settings.SESSION_TIMEOUT,
@@ -182,7 +187,6 @@ function build(options: WorkerOptions, database: Database) {
     healthQueues: wiring.healthQueues,
     deadLetters,
     answers,
-    workerId,
     sendWaitMs,
     now,
     log,
@@ -230,11 +234,21 @@ function build(options: WorkerOptions, database: Database) {
     signal: intakeEnded.signal,
   });
 
+  const alone = Promise.withResolvers<true>();
   const inbox = inboxRole({
     names,
     workerId,
     handler: intake.takeCommand,
+    onHeld: () => alone.resolve(true),
     deadLetters,
+    log,
+    signal: intakeEnded.signal,
+  });
+  const unassigned: Unassigned = new Unassigned({
+    names,
+    handler: intake.takeCommand,
+    deadLetters,
+    load: () => sessions.all().length,
     log,
     signal: intakeEnded.signal,
   });
@@ -254,6 +268,8 @@ function build(options: WorkerOptions, database: Database) {
     reader,
     reporter,
     inbox,
+    alone: alone.promise,
+    unassigned,
     prune,
     intakeEnded,
   };
@@ -264,33 +280,38 @@ function run(parts: Parts, { version, log }: WorkerOptions): Worker {
   const { store, connection, topology, publisher, shared, leases, sessions, reader, reporter, intakeEnded } =
     parts;
   const ended = new AbortController();
-  // Before any command is taken, every session of before is known; its lease it gets while the worker runs already.
-  const restored = sessions.restore().catch((err) =>
-    log.fatal({ err }, "the sessions could not be restored")
-  );
+  const keep = (name: string, role: Role, signal = intakeEnded.signal) => connection.keep(name, role, signal);
+
   const out = [
-    connection.keep("outbox", publisher.role, ended.signal),
-    connection.keep("shared channel", shared.role, ended.signal),
-    reporter.run(ended.signal),
+    keep("outbox", publisher.role, ended.signal),
+    keep("shared channel", shared.role, ended.signal),
     every(
       PRUNE_INTERVAL_MS,
       () => parts.prune().catch((err) => log.error({ err }, "old records could not be pruned")),
       ended.signal,
     ),
   ];
-  const intake = [
-    connection.keep("inbox", parts.inbox, intakeEnded.signal),
-    connection.keep("reader", reader.role, intakeEnded.signal),
-    connection.keep("exchange", bindToExchange(topology, intakeEnded.signal), intakeEnded.signal),
-  ];
-  const { name: wiring, commandQueues: commandsFrom } = parts.wiring;
-  log.info({ version, wiring, commandsFrom }, "the worker is ready");
+  const inbox = keep("inbox", parts.inbox);
+  // A second process with this worker's id does nothing under its name for as long as the first one lives.
+  const working = unlessAborted(parts.alone, intakeEnded.signal).then(async (alone) => {
+    if (alone === undefined) return;
+    const { name: wiring, commandQueues: commandsFrom } = parts.wiring;
+    log.info({ version, wiring, commandsFrom }, "the worker is ready");
+    out.push(reporter.run(ended.signal));
+    await Promise.all([
+      // Each session gets its lease while the worker runs already.
+      sessions.restore(),
+      keep("unassigned", parts.unassigned.role),
+      keep("reader", reader.role),
+      keep("exchange", bindToExchange(topology, intakeEnded.signal)),
+    ]);
+  });
 
   return {
     stop: async () => {
       log.info("stopping: taking nothing new, finishing what is in hand");
       intakeEnded.abort();
-      await within(FINISH_PATIENCE_MS, Promise.all([...intake, leases.releaseAll(), restored]));
+      await within(FINISH_PATIENCE_MS, Promise.all([inbox, leases.releaseAll(), working]));
       await within(CLOSE_PATIENCE_MS, sessions.shutDown());
       await publisher.drained(AbortSignal.timeout(CLOSE_PATIENCE_MS));
       ended.abort();

@@ -54,6 +54,8 @@ export interface ConsumeOptions {
   readonly prefetch?: number;
   /** Refuse to share the queue; the broker answers 403 when somebody else has it. @default false */
   readonly exclusive?: boolean;
+  /** The broker gives a message to the consumer with the highest number that has room for it. @default 0 */
+  readonly priority?: number;
   /** Called, and awaited, once the broker has accepted the consumer; a throw ends it. */
   readonly onConsuming?: () => void | Promise<void>;
 }
@@ -71,7 +73,7 @@ export async function consume(link: Link, options: ConsumeOptions): Promise<void
 /** {@link consume} on a channel that other consumers share: their messages are taken and acknowledged in one order. */
 export async function consumeOn(open: OpenChannel, options: ConsumeOptions): Promise<void> {
   const { channel, closed } = open;
-  const { queue, signal, prefetch = 1, exclusive = false } = options;
+  const { queue, signal, prefetch = 1, exclusive = false, priority = 0 } = options;
   const inHand = new Set<Promise<void>>();
   const cancelled = new AbortController();
   const failed = new AbortController();
@@ -86,7 +88,7 @@ export async function consumeOn(open: OpenChannel, options: ConsumeOptions): Pro
     if (signal.aborted || failed.signal.aborted) return;
     const handled = settle(open, message, lost, options).finally(() => inHand.delete(handled));
     inHand.add(handled);
-  }, { exclusive });
+  }, { exclusive, priority });
   try {
     await options.onConsuming?.();
     await whenAborted(AbortSignal.any([signal, closed, cancelled.signal]));

@@ -15,21 +15,38 @@ export interface InboxOptions {
   readonly names: BrokerNames;
   readonly workerId: string;
   readonly handler: Handler;
+  /** Called when this process has the inbox, for the first time and after every reconnect. */
+  readonly onHeld: () => void;
   readonly deadLetters: DeadLetters;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
 /** A role of the connection: takes the commands for this worker, alone. A second process with its id waits and says so. */
-export function inboxRole({ names, workerId, handler, deadLetters, log, signal }: InboxOptions) {
+export function inboxRole({ names, workerId, handler, onHeld, deadLetters, log, signal }: InboxOptions) {
+  let wasHeld = false;
   return async (link: Link): Promise<void> => {
     const inbox = names.inbox(workerId);
     await declareInbox(link, names, workerId);
     try {
-      await consume(link, { queue: inbox, exclusive: true, handler, deadLetters, log, signal });
+      await consume(link, {
+        queue: inbox,
+        exclusive: true,
+        handler,
+        onConsuming: () => {
+          wasHeld = true;
+          onHeld();
+        },
+        deadLetters,
+        log,
+        signal,
+      });
     } catch (error) {
       if (!isInUse(error)) throw error;
-      log.warn({ inbox }, "another process with this WORKER_ID takes its commands; waiting for it to end");
+      const remedy = "Give every worker a WORKER_ID of its own";
+      if (wasHeld) {
+        log.error({ inbox, remedy }, "another process with this WORKER_ID has taken its commands over");
+      } else log.warn({ inbox, remedy }, "another process with this WORKER_ID runs; waiting for it to end");
       await pause(RIVAL_PAUSE_MS, AbortSignal.any([signal, link.signal]));
     }
   };

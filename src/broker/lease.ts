@@ -4,7 +4,7 @@ import { consume, type Handler } from "./consumer.ts";
 import type { DeadLetters } from "./dead_letter.ts";
 import { type BrokerNames, routingKey } from "./names.ts";
 import { amqpCode, isInUse, PRECONDITION_FAILED } from "./reply_codes.ts";
-import { declareOwnQueue, onThrowAwayChannel } from "./topology.ts";
+import { consumersOf, declareOwnQueue, onThrowAwayChannel } from "./topology.ts";
 import { pause } from "./waiting.ts";
 
 /**
@@ -14,6 +14,8 @@ import { pause } from "./waiting.ts";
 const RECLAIM_HEARTBEATS = 4;
 const RECLAIM_MARGIN_MS = 2_000;
 const RECLAIM_PAUSE_MS = 1_000;
+/** How long after its birth a number's queue may be without its first consumer. */
+const BIRTH_PAUSE_MS = 500;
 /** How often a queue that is to be deleted is looked at until its handler has emptied it. */
 const DRAIN_PAUSE_MS = 50;
 /** Urgent sends pass the others of their number. Part of the queue from its first day: adding it later is refused. */
@@ -38,6 +40,8 @@ export type Claim =
   | "held"
   /** Another worker has it. */
   | "refused"
+  /** It belongs to a worker that is away: the number waits for it, or for a person to unpin it. */
+  | "pinned"
   /** The worker is shutting down, or the lease was released before the broker answered. */
   | "given_up";
 
@@ -67,28 +71,30 @@ export class Leases {
   }
 
   /**
-   * Claims a number and takes its sends from then on; waits for the broker when it is away.
+   * Claims a number and takes its sends from then on; waits for the broker when it is away. A number's queue is there
+   * for as long as the store of some worker has the number: who is not that worker gets it only while there is none.
    *
-   * @param options.patient the number was this worker's before it died: who has it may be its own old connection, which
-   * a broker that lost sight of the host holds on to for three heartbeats. `refused` only when it is not free by then.
+   * @param options.own this worker's store has the number. Who holds it may be its own old connection, which a broker
+   * that lost sight of the host keeps for three heartbeats: `refused` only when it is not free by then.
    */
-  async claim(numberId: string, { patient = false }: { patient?: boolean } = {}): Promise<Claim> {
+  async claim(numberId: string, { own = false }: { own?: boolean } = {}): Promise<Claim> {
     // A number that was logged out and is opened again at once: its old lease is about to go, and its queue with it.
     while (this.#forgetting.has(numberId)) await this.#forgetting.get(numberId);
     const held = this.#held.get(numberId);
-    if (held !== undefined) return await held.claim;
+    if (held !== undefined) return await settledClaim(held);
     const release = new AbortController();
     const claim = Promise.withResolvers<Claim>();
     const ended = this.#options.connection.keep(
       `lease of number ${numberId}`,
-      this.#role(numberId, { patient, settled: claim.resolve, release }),
+      this.#role(numberId, { own, settled: claim.resolve, release }),
       release.signal,
     ).finally(() => {
       claim.resolve("given_up");
       this.#held.delete(numberId);
     });
-    this.#held.set(numberId, { claim: claim.promise, release, ended });
-    return await claim.promise;
+    const claimed = { claim: claim.promise, release, ended };
+    this.#held.set(numberId, claimed);
+    return await settledClaim(claimed);
   }
 
   /** Gives a number up, after the send in hand is done. What waits in its queue stays there. */
@@ -144,18 +150,28 @@ export class Leases {
 
   #role(
     numberId: string,
-    { patient, settled, release }: {
-      patient: boolean;
+    { own, settled, release }: {
+      own: boolean;
       settled: (claim: Claim) => void;
       release: AbortController;
     },
   ) {
     const { names, workerId, handler, deadLetters, onLost, log } = this.#options;
     const queue = names.number(numberId);
+    let isOurs = own;
     let wasHeld = false;
     let refusedSinceMs: number | undefined;
 
     return async (link: Link): Promise<void> => {
+      if (!isOurs) {
+        const obstacle = await this.#obstacle(link, queue);
+        if (obstacle !== undefined) {
+          await this.#unbind(link, numberId);
+          settled(obstacle);
+          return release.abort();
+        }
+        isOurs = true;
+      }
       await declareOwnQueue(link, queue, {
         "x-max-priority": MAX_PRIORITY,
         "x-dead-letter-exchange": "",
@@ -185,7 +201,7 @@ export class Leases {
         if (!isInUse(error)) throw error;
         refusedSinceMs ??= performance.now();
         const patienceMs = RECLAIM_HEARTBEATS * link.heartbeatMs + RECLAIM_MARGIN_MS;
-        if ((wasHeld || patient) && performance.now() - refusedSinceMs < patienceMs) {
+        if ((wasHeld || own) && performance.now() - refusedSinceMs < patienceMs) {
           await pause(RECLAIM_PAUSE_MS, AbortSignal.any([release.signal, link.signal]));
           return;
         }
@@ -198,6 +214,17 @@ export class Leases {
     };
   }
 
+  /** Why a number that is not this worker's cannot become so. */
+  async #obstacle(link: Link, queue: string): Promise<"refused" | "pinned" | undefined> {
+    let consumers = await consumersOf(link, queue);
+    if (consumers === 0) {
+      await pause(BIRTH_PAUSE_MS, link.signal);
+      consumers = await consumersOf(link, queue);
+    }
+    if (consumers === undefined) return undefined;
+    return consumers === 0 ? "pinned" : "refused";
+  }
+
   async #unbind(link: Link, numberId: string): Promise<void> {
     const { names, workerId } = this.#options;
     await onThrowAwayChannel(
@@ -205,4 +232,11 @@ export class Leases {
       (channel) => channel.unbindQueue(names.inbox(workerId), names.router, routingKey.number(numberId)),
     );
   }
+}
+
+/** How a claim went. One that failed has left nothing behind: the next starts anew. */
+async function settledClaim({ claim, ended }: Held): Promise<Claim> {
+  const outcome = await claim;
+  if (outcome !== "held") await ended;
+  return outcome;
 }

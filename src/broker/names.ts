@@ -10,6 +10,8 @@ export interface BrokerNames {
   /** The fleet's own copies of what the backend publishes through its exchange. */
   readonly sessionCommand: string;
   readonly healthCommand: string;
+  /** Commands for a number that no worker has: every worker takes them, the one with the fewest sessions first. */
+  readonly unassigned: string;
   /** Direct exchange in front of the workers' inboxes. */
   readonly router: string;
   /** Commands that could not be routed yet wait in `retry` and come back through `pending`. */
@@ -34,6 +36,7 @@ export function brokerNames(
     routerLock: `${prefix}.router.lock`,
     sessionCommand: `${prefix}.session.command`,
     healthCommand: `${prefix}.health.command`,
+    unassigned: `${prefix}.router.unassigned`,
     router: `${prefix}.router`,
     retry: `${prefix}.router.retry`,
     pending: `${prefix}.router.pending`,

@@ -23,6 +23,14 @@ import { pause } from "./waiting.ts";
 const ELECTION_PAUSE_MS = 300;
 /** Messages the reader forwards at a time; it acts on none of them. */
 const PREFETCH = 50;
+/**
+ * How long the next command for a number waits for the worker that has just been given the number to bind it, and how
+ * often it tries: it must neither overtake the first nor open the number elsewhere.
+ */
+const ASSIGNMENT_PATIENCE_MS = 5_000;
+const ASSIGNMENT_PAUSE_MS = 50;
+/** Actions that make a worker take a number. */
+const OPENING: readonly string[] = ["create", "pairing_code", "reconnect", "regenerate_qr"];
 /** How long a command may wait for its worker to appear. */
 const ROUTING_PATIENCE_MS = 10 * 60_000;
 
@@ -52,8 +60,6 @@ export interface ReaderOptions {
   readonly healthQueues: readonly string[];
   readonly deadLetters: DeadLetters;
   readonly answers: ReaderAnswers;
-  /** Who takes a number that nobody holds. */
-  readonly workerId: string;
   /** How long a send may wait for its number. */
   readonly sendWaitMs: number;
   readonly now: () => number;
@@ -67,6 +73,8 @@ export interface ReaderOptions {
  */
 export class Reader {
   readonly #options: ReaderOptions;
+  /** Numbers that were given to nobody in particular a moment ago, and until when their worker has to bind them. */
+  readonly #assigned = new Map<string, number>();
   #reading = false;
   #strayEvents = 0;
 
@@ -169,24 +177,51 @@ export class Reader {
     return await this.#route(channel, delivery, request.value);
   };
 
-  /** To the worker that is named, else to the one that holds the number, else to this one. */
+  /** To the worker that is named, else to the one that holds the number, else to the one with the fewest sessions. */
   async #route(
     channel: ConfirmedChannel,
     delivery: Delivery,
     command: SessionCommand | HealthCommand,
   ): Promise<Outcome> {
-    const { names, workerId } = this.#options;
-    const forward = (key: string) =>
-      channel.publish(names.router, key, delivery.message.content, forwardedProperties(delivery.message));
+    const { names } = this.#options;
+    const forward = async (exchange: string, key: string) =>
+      await channel.publish(
+        exchange,
+        key,
+        delivery.message.content,
+        forwardedProperties(delivery.message),
+      ) === "routed";
     if (command.workerId !== undefined) {
-      if (await forward(routingKey.worker(command.workerId)) === "routed") return "ack";
+      if (await forward(names.router, routingKey.worker(command.workerId))) return "ack";
       return await this.#retry(channel, delivery, command);
     }
     if (command.numberId !== undefined) {
-      if (await forward(routingKey.number(idText(command.numberId))) === "routed") return "ack";
+      const numberId = idText(command.numberId);
+      const toHolder = () => forward(names.router, routingKey.number(numberId));
+      if (await toHolder() || await this.#toAssigned(numberId, toHolder, channel.closed)) return "ack";
+      if ("action" in command && OPENING.includes(command.action)) this.#assign(numberId);
     }
-    if (await forward(routingKey.worker(workerId)) === "routed") return "ack";
+    if (await forward("", names.unassigned)) return "ack";
     return await this.#retry(channel, delivery, command);
+  }
+
+  #assign(numberId: string): void {
+    const now = performance.now();
+    for (const [known, untilMs] of this.#assigned) if (untilMs < now) this.#assigned.delete(known);
+    this.#assigned.set(numberId, now + ASSIGNMENT_PATIENCE_MS);
+  }
+
+  /** Whether the worker that a number was given to a moment ago has bound it, and has taken this command. */
+  async #toAssigned(
+    numberId: string,
+    toHolder: () => Promise<boolean>,
+    closed: AbortSignal,
+  ): Promise<boolean> {
+    while ((this.#assigned.get(numberId) ?? 0) > performance.now() && !closed.aborted) {
+      await pause(ASSIGNMENT_PAUSE_MS, closed);
+      if (await toHolder()) return true;
+    }
+    return false;
   }
 
   async #retry(

@@ -39,6 +39,7 @@ export async function declareTopology(link: Link, options: TopologyOptions): Pro
     names.routerLock,
     names.sessionCommand,
     names.healthCommand,
+    names.unassigned,
     names.pending,
     names.expired,
     names.deadLetter,

@@ -12,7 +12,7 @@ const OWN_QUEUE = { "x-queue-type": "classic" } as const;
  * is absent, because the backend may have declared it with arguments of its own.
  */
 export async function ensureBackendQueue(link: Link, queue: string): Promise<void> {
-  if (await exists(link, (channel) => channel.checkQueue(queue))) return;
+  if (await consumersOf(link, queue) !== undefined) return;
   await onThrowAwayChannel(link, (channel) => channel.assertQueue(queue, { durable: true }));
 }
 
@@ -38,9 +38,25 @@ export async function declareOwnQueue(
   }
 }
 
+/** How many consumers `queue` has; `undefined`: there is no such queue. */
+export async function consumersOf(link: Link, queue: string): Promise<number | undefined> {
+  try {
+    return (await onThrowAwayChannel(link, (channel) => channel.checkQueue(queue))).consumerCount;
+  } catch (error) {
+    if (amqpCode(error) === NOT_FOUND) return undefined;
+    throw error;
+  }
+}
+
 /** Whether `exchange` exists. */
-export function exchangeExists(link: Link, exchange: string): Promise<boolean> {
-  return exists(link, (channel) => channel.checkExchange(exchange));
+export async function exchangeExists(link: Link, exchange: string): Promise<boolean> {
+  try {
+    await onThrowAwayChannel(link, (channel) => channel.checkExchange(exchange));
+    return true;
+  } catch (error) {
+    if (amqpCode(error) === NOT_FOUND) return false;
+    throw error;
+  }
 }
 
 /** Runs `work` on a channel of its own: a refusal of the broker closes the channel and nothing else. */
@@ -53,15 +69,5 @@ export async function onThrowAwayChannel<T>(
     return await work(open.channel);
   } finally {
     await closeChannel(open);
-  }
-}
-
-async function exists(link: Link, look: (channel: ConfirmChannel) => Promise<unknown>): Promise<boolean> {
-  try {
-    await onThrowAwayChannel(link, look);
-    return true;
-  } catch (error) {
-    if (amqpCode(error) === NOT_FOUND) return false;
-    throw error;
   }
 }

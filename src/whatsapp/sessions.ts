@@ -11,10 +11,14 @@ import { healthOf } from "./states.ts";
 /** Who may open a number. No socket is opened without the lease on its number. */
 export interface NumberLeases {
   /**
-   * `held`: the number is this worker's alone. `refused`: another worker has it. `given_up`: this worker is stopping.
-   * `patient`: it was this worker's before a restart, so that who has it may be its own old connection.
+   * `held`: the number is this worker's alone. `refused`: another worker has it. `pinned`: it is another worker's that is
+   * away. `given_up`: this worker is stopping. `own`: this worker's store has the number, so that who holds it may be
+   * this worker's own old connection.
    */
-  claim(numberId: string, options?: { patient?: boolean }): Promise<"held" | "refused" | "given_up">;
+  claim(
+    numberId: string,
+    options?: { own?: boolean },
+  ): Promise<"held" | "refused" | "pinned" | "given_up">;
   /**
    * Ends the lease of a number whose credentials are gone, once its waiting sends are answered; `given_up`: this worker
    * is stopping, and it is not done.
@@ -29,11 +33,22 @@ export interface CommandInHand {
   readonly commandId: string | undefined;
 }
 
+/** What became of a command about one number. */
+export type CommandOutcome =
+  /** Its effect is durable. */
+  | "done"
+  /** Another worker has the number; nothing was done. */
+  | "held_elsewhere"
+  /** Another worker, which is away, has the number; nothing was done. */
+  | "pinned_elsewhere";
+
 /** Options of {@link Sessions}. */
 export interface SessionsOptions extends Omit<SessionContext, "onEnded"> {
   readonly store: Store;
   readonly announcer: Announcer;
   readonly leases: NumberLeases;
+  /** There may be more or fewer sessions now. */
+  readonly onCount: () => void;
 }
 
 /** All sessions of this worker. */
@@ -41,6 +56,8 @@ export class Sessions {
   readonly #options: SessionsOptions;
   readonly #log: Logger;
   readonly #sessions = new Map<string, Session>();
+  /** Numbers whose sessions had ended before the restart. */
+  readonly #ending = new Set<string>();
   /** Numbers whose sessions have ended and whose queues are being removed. */
   readonly #departing = new Map<string, Promise<void>>();
 
@@ -57,27 +74,31 @@ export class Sessions {
     return [...this.#sessions.values()];
   }
 
+  /** Reads the sessions of before the restart, so that the first command finds them. */
+  async load(): Promise<void> {
+    for (const record of await this.#options.store.sessions.all()) {
+      if (record.atStart === "forget") this.#ending.add(record.numberId);
+      else this.#add(record);
+    }
+  }
+
   /** Takes up the sessions of before the restart. Resolves when each has its lease or was refused it. */
   async restore(): Promise<void> {
-    const records = await this.#options.store.sessions.all();
-    const ended = records.filter(({ atStart }) => atStart === "forget");
-    const sessions = records.filter(({ atStart }) => atStart !== "forget").map((record) => this.#add(record));
+    const sessions = this.all();
     await Promise.all([
       ...sessions.map((session) =>
         this.#restore(session).catch((error) => {
           session.log.error({ err: error }, "a session could not be restored");
         })
       ),
-      ...ended.map(({ numberId }) => this.#forget(numberId)),
+      ...[...this.#ending].map((numberId) => this.#forget(numberId)),
     ]);
+    this.#ending.clear();
     if (sessions.length > 0) this.#log.info({ sessions: sessions.length }, "sessions restored");
   }
 
-  /**
-   * Carries out a command about one number; resolves when its effect is durable. `held_elsewhere`: another worker has
-   * the number, nothing was done.
-   */
-  async handle({ command, commandId }: CommandInHand): Promise<"done" | "held_elsewhere"> {
+  /** Carries out a command about one number; resolves when its effect is durable. */
+  async handle({ command, commandId }: CommandInHand): Promise<CommandOutcome> {
     const { action, numberId } = command;
     if (numberId === undefined) throw new TypeError(`Cannot carry out '${action}' without a number`);
     const session = this.#sessions.get(idText(numberId));
@@ -128,18 +149,26 @@ export class Sessions {
     command: SessionCommand,
     numberId: Id,
     commandId: string | undefined,
-  ): Promise<"done" | "held_elsewhere"> {
+  ): Promise<CommandOutcome> {
+    const { leases, store } = this.#options;
     const { action } = command;
     const key = idText(numberId);
     await this.#departing.get(key);
-    const claim = await this.#options.leases.claim(key);
-    if (claim === "refused") return "held_elsewhere";
-    const session = this.#sessions.get(key) ?? this.#add({
+    const newcomer: SessionRecord = {
       numberId: key,
       numberIdJson: stringifyJson(numberId),
       phoneNumber: command.phoneNumber ?? "",
-      atStart: "open",
-    });
+      atStart: "forget",
+    };
+    const own = this.#sessions.has(key) || this.#ending.delete(key);
+    // The claim makes the number's queue: a kill before the session is there must not leave one that is nobody's.
+    if (!own) await store.sessions.save(newcomer);
+    const claim = await leases.claim(key, { own });
+    if (claim === "refused" || claim === "pinned") {
+      if (!own) await store.sessions.forget(key);
+      return claim === "refused" ? "held_elsewhere" : "pinned_elsewhere";
+    }
+    const session = this.#sessions.get(key) ?? this.#add(newcomer);
     await session.update({ ...changesOf(command, commandId), atStart: "open" });
     // The worker is stopping: it opens the session when it is back.
     if (claim === "given_up") return "done";
@@ -156,7 +185,7 @@ export class Sessions {
 
   async #restore(session: Session): Promise<void> {
     const { numberId } = session.record;
-    const claim = await this.#options.leases.claim(numberId, { patient: true });
+    const claim = await this.#options.leases.claim(numberId, { own: true });
     if (claim === "refused") return await this.#leaseLost(session);
     // A command may have been faster.
     if (claim === "held" && session.state === "closed" && session.record.atStart === "open") {
@@ -167,12 +196,14 @@ export class Sessions {
   #add(record: SessionRecord): Session {
     const session = new Session(record, { ...this.#options, onEnded: (ended) => this.#ended(ended) });
     this.#sessions.set(record.numberId, session);
+    this.#options.onCount();
     return session;
   }
 
   #ended(session: Session): void {
     const { numberId } = session.record;
     if (this.#sessions.get(numberId) === session) this.#sessions.delete(numberId);
+    this.#options.onCount();
     this.#forget(numberId);
   }
 
@@ -188,7 +219,7 @@ export class Sessions {
   async #depart(numberId: string): Promise<void> {
     const { leases, store } = this.#options;
     // After a restart the lease has to be claimed again: only who holds it may answer what waits for the number.
-    const claim = await leases.claim(numberId, { patient: true });
+    const claim = await leases.claim(numberId, { own: true });
     if (claim === "given_up") return;
     // Another worker that has the number meanwhile needs its queue.
     const outcome = claim === "held" ? await leases.forget(numberId) : "forgotten";

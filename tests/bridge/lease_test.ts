@@ -67,8 +67,9 @@ Deno.test("claim() gives a number to one worker, with its sends and its commands
   assert.deepEqual(second.lost, [], "what was never held is not lost");
 
   await first.leases.release("6");
-  assert.equal(await second.leases.claim("6"), "held");
   assert.ok(await queueExists(broker, url, NAMES.number("6")), "what waits there stays");
+  assert.equal(await second.leases.claim("6"), "pinned", "a number waits for the worker that has it");
+  assert.equal(await second.leases.claim("6", { own: true }), "held");
 });
 
 Deno.test("claim() that is refused takes back what a former life had bound", async () => {
@@ -77,9 +78,9 @@ Deno.test("claim() that is refused takes back what a former life had bound", asy
   assert.equal(await former.leases.claim("6"), "held");
   await former.leases.release("6");
   await using holder = await startHolder(url, { workerId: "worker-2" });
-  assert.equal(await holder.leases.claim("6"), "held");
+  assert.equal(await holder.leases.claim("6", { own: true }), "held");
   assert.equal((await inboxesOf(url, "6")).length, 2);
-  assert.equal(await former.leases.claim("6"), "refused");
+  assert.equal(await former.leases.claim("6", { own: true }), "refused");
   assert.deepEqual(await inboxesOf(url, "6"), ["number.6 → whatsapp.worker.worker-2.inbox"]);
 });
 
@@ -99,7 +100,7 @@ Deno.test("claim() holds on to a number over a lost connection", async () => {
   assert.equal(await holder.leases.claim("6"), "held");
 });
 
-Deno.test("claim() that is patient outlasts the connection of a worker that died with its host", async () => {
+Deno.test("claim() of an own number outlasts the connection of a worker that died with its host", async () => {
   const url = await broker.vhost();
   await using proxy = await startProxy(broker.port);
   await using dead = await startHolder(url, { through: proxy.port });
@@ -107,7 +108,7 @@ Deno.test("claim() that is patient outlasts the connection of a worker that died
   // A host that is gone sends nothing, not even an end.
   proxy.blackhole("both");
   await using restarted = await startHolder(url);
-  assert.equal(await restarted.leases.claim("6", { patient: true }), "held");
+  assert.equal(await restarted.leases.claim("6", { own: true }), "held");
   await using stranger = await startHolder(url, { workerId: "worker-2" });
   assert.equal(await stranger.leases.claim("6"), "refused");
 });
@@ -119,7 +120,9 @@ Deno.test("claim() lets go of a number that another worker took meanwhile", asyn
   assert.equal(await holder.leases.claim("6"), "held");
   proxy.refuse();
   await using thief = await startHolder(url, { workerId: "worker-2" });
-  await until(async () => await thief.leases.claim("6") === "held", { describe: "another holder" });
+  await until(async () => await thief.leases.claim("6", { own: true }) === "held", {
+    describe: "another holder",
+  });
   proxy.restore();
   await until(() => holder.lost.length > 0, { describe: "a lost lease", timeoutMs: 20_000 });
   assert.deepEqual(holder.lost, ["6"]);
@@ -179,4 +182,15 @@ Deno.test("releaseAll() ends with a claim that never had an answer", async () =>
   await Promise.resolve();
   await holder.leases.releaseAll();
   assert.equal(await claim, "given_up");
+});
+
+Deno.test("claim() by two workers at once gives a new number to one of them", async () => {
+  const url = await broker.vhost();
+  await using first = await startHolder(url);
+  await using second = await startHolder(url, { workerId: "worker-2" });
+  for (let number = 1; number <= 20; number++) {
+    const claims = await Promise.all([first, second].map(({ leases }) => leases.claim(String(number))));
+    assert.deepEqual(claims.toSorted(), ["held", "refused"], `number ${number}`);
+    assert.equal((await inboxesOf(url, String(number))).length, 1);
+  }
 });
