@@ -119,8 +119,12 @@ export class Reader {
     while (!ended.aborted) {
       const { consumerCount } = await open.channel.checkQueue(names.routerLock);
       if (consumerCount === 0) {
-        // Whoever deletes the lock makes room for a second reader: the first one must go.
-        const onMessage = (message: ConsumeMessage | null) => message === null && deposed.abort();
+        const onMessage = (message: ConsumeMessage | null) => {
+          // Whoever deletes the lock makes room for a second reader: the first one must go.
+          if (message === null) deposed.abort();
+          else void this.#putAside(open, message);
+        };
+        await open.channel.prefetch(1);
         try {
           await open.channel.consume(names.routerLock, onMessage, { exclusive: true });
           return true;
@@ -132,6 +136,19 @@ export class Reader {
       await pause(ELECTION_PAUSE_MS, ended);
     }
     return false;
+  }
+
+  /** The lock is there to be held: a message in it is a mistake of whoever published it. Never rejects. */
+  async #putAside({ channel, closed }: ConfirmedChannel, message: ConsumeMessage): Promise<void> {
+    const { names, deadLetters, log } = this.#options;
+    try {
+      await deadLetters.add(names.routerLock, message, "not_for_a_lock");
+      channel.ack(message);
+      log.warn({ queue: names.routerLock }, "a message in the readers' lock was put to the dead letters");
+    } catch (err) {
+      // Unacknowledged, it comes to the next reader.
+      if (!closed.aborted) log.warn({ err }, "a message in the readers' lock could not be put aside");
+    }
   }
 
   async #read(channel: ConfirmedChannel, deposed: AbortSignal): Promise<void> {
