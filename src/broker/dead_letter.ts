@@ -3,6 +3,11 @@ import { forwardedProperties, PublishFailed } from "./publishing.ts";
 import type { SharedChannel } from "./shared_channel.ts";
 import { declareOwnQueue } from "./topology.ts";
 
+/** How often a message had died before, as its header says; whoever wrote that, it is a number from here on. */
+export function deathsOf(header: unknown): number {
+  return Number.isSafeInteger(header) && Number(header) > 0 ? Number(header) : 0;
+}
+
 /** Options of {@link DeadLetters}. */
 export interface DeadLettersOptions {
   readonly channel: SharedChannel;
@@ -34,7 +39,7 @@ export class DeadLetters {
       "x-dead-exchange": fields.exchange,
       "x-dead-routing-key": fields.routingKey,
       "x-dead-time": new Date(now()).toISOString(),
-      "x-dead-count": (Number(properties.headers?.["x-dead-count"]) || 0) + 1,
+      "x-dead-count": deathsOf(properties.headers?.["x-dead-count"]) + 1,
       "x-dead-worker": workerId,
     };
     try {

@@ -36,7 +36,8 @@ const ROUTING_PATIENCE_MS = 10 * 60_000;
 
 /** When a send stops being worth delivering, in ms since the epoch: set by the reader, obeyed by whoever holds it. */
 export const EXPIRES_AT = "x-expires-at";
-const FIRST_ROUTED_AT = "x-first-routed-at";
+/** When the reader first tried to route a command that no worker takes, in ms since the epoch. */
+export const FIRST_ROUTED_AT = "x-first-routed-at";
 
 /** What the reader cannot forward it has answered here; each resolves when the answer is durable. */
 export interface ReaderAnswers {

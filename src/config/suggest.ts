@@ -1,4 +1,4 @@
-/** Finds the known key that a mistyped one was probably meant to be. */
+/** Finds the known word that a mistyped one was probably meant to be. */
 import { type Key, KEYS } from "./settings.ts";
 
 /** How many characters must be put in, left out, changed or swapped with their neighbour to make `one` of `other`. */
@@ -23,9 +23,17 @@ function distance(one: string, other: string): number {
 
 /** The known key nearest to a name in any case, unless more than `farthest` characters differ: by default half of them. */
 export function suggestKey(text: string, farthest = text.trim().length / 2): Key | undefined {
-  const name = text.trim().toUpperCase();
-  return KEYS.filter((key) => Math.abs(key.length - name.length) <= farthest)
-    .map((key) => ({ key, far: distance(name, key) }))
+  return nearestOf(text.trim().toUpperCase(), KEYS, farthest);
+}
+
+/** The nearest of `known` to a word, unless more than `farthest` characters differ: by default half of them. */
+export function nearestOf<Known extends string>(
+  word: string,
+  known: readonly Known[],
+  farthest = word.length / 2,
+): Known | undefined {
+  return known.filter((name) => Math.abs(name.length - word.length) <= farthest)
+    .map((name) => ({ name, far: distance(word, name) }))
     .filter(({ far }) => far <= farthest)
-    .sort((one, other) => one.far - other.far)[0]?.key;
+    .sort((one, other) => one.far - other.far)[0]?.name;
 }
