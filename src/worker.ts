@@ -239,6 +239,7 @@ function build(options: WorkerOptions, database: Database) {
     names,
     workerId,
     handler: intake.takeCommand,
+    numbers: () => leases.bound,
     onHeld: () => alone.resolve(true),
     deadLetters,
     log,

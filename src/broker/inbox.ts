@@ -15,6 +15,8 @@ export interface InboxOptions {
   readonly names: BrokerNames;
   readonly workerId: string;
   readonly handler: Handler;
+  /** Numbers whose commands come here: bound again when somebody deleted the inbox, and their bindings with it. */
+  readonly numbers: () => Iterable<string>;
   /** Called when this process has the inbox, for the first time and after every reconnect. */
   readonly onHeld: () => void;
   readonly deadLetters: DeadLetters;
@@ -23,11 +25,12 @@ export interface InboxOptions {
 }
 
 /** A role of the connection: takes the commands for this worker, alone. A second process with its id waits and says so. */
-export function inboxRole({ names, workerId, handler, onHeld, deadLetters, log, signal }: InboxOptions) {
+export function inboxRole(options: InboxOptions) {
+  const { names, workerId, handler, numbers, onHeld, deadLetters, log, signal } = options;
   let wasHeld = false;
   return async (link: Link): Promise<void> => {
     const inbox = names.inbox(workerId);
-    await declareInbox(link, names, workerId);
+    await declareInbox(link, names, workerId, numbers());
     try {
       await consume(link, {
         queue: inbox,
@@ -53,11 +56,17 @@ export function inboxRole({ names, workerId, handler, onHeld, deadLetters, log, 
 }
 
 /** Makes sure that what is routed to a worker has a queue to wait in. */
-export async function declareInbox(link: Link, names: BrokerNames, workerId: string): Promise<void> {
+export async function declareInbox(
+  link: Link,
+  names: BrokerNames,
+  workerId: string,
+  numberIds: Iterable<string> = [],
+): Promise<void> {
   const inbox = names.inbox(workerId);
   await declareOwnQueue(link, inbox);
+  const keys = [...workerRoutingKeys(workerId), ...[...numberIds].map(routingKey.number)];
   await onThrowAwayChannel(link, async (channel) => {
-    for (const key of workerRoutingKeys(workerId)) await channel.bindQueue(inbox, names.router, key);
+    await Promise.all(keys.map((key) => channel.bindQueue(inbox, names.router, key)));
   });
 }
 

@@ -63,11 +63,17 @@ export type Forgetting = "forgotten" | "given_up";
 export class Leases {
   readonly #options: LeasesOptions;
   readonly #held = new Map<string, Held>();
+  readonly #bound = new Set<string>();
   /** Numbers on their way out; each resolves when the number is free again. */
   readonly #forgetting = new Map<string, Promise<Forgetting>>();
 
   constructor(options: LeasesOptions) {
     this.#options = options;
+  }
+
+  /** Numbers whose commands are routed to this worker. */
+  get bound(): ReadonlySet<string> {
+    return this.#bound;
   }
 
   /**
@@ -189,6 +195,7 @@ export class Leases {
             wasHeld = true;
             refusedSinceMs = undefined;
             // Commands that name no worker find this one by the number, for as long as its store has the credentials.
+            this.#bound.add(numberId);
             await onThrowAwayChannel(
               link,
               (channel) =>
@@ -227,6 +234,7 @@ export class Leases {
 
   async #unbind(link: Link, numberId: string): Promise<void> {
     const { names, workerId } = this.#options;
+    this.#bound.delete(numberId);
     await onThrowAwayChannel(
       link,
       (channel) => channel.unbindQueue(names.inbox(workerId), names.router, routingKey.number(numberId)),
