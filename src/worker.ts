@@ -53,6 +53,8 @@ export interface WorkerOptions {
   readonly random?: () => number;
   /** How long each QR lives. @default WhatsApp's own times: 60 s, then 20 s each */
   readonly qrLifetimeMs?: number;
+  /** How long a send may be held for its number before it goes back to its queue for a moment. @default 5 minutes */
+  readonly sendHoldMs?: number;
   /** How long a broker that is not there yet is waited for. @default 15 s */
   readonly brokerPatienceMs?: number;
 }
@@ -173,6 +175,7 @@ function build(options: WorkerOptions, database: Database) {
     sessionOf: (numberId) => sessions.get(numberId),
     messageTimeoutMs: settings.MESSAGE_TIMEOUT,
     maxAttempts: settings.MAX_RETRY_ATTEMPTS,
+    holdMs: options.sendHoldMs,
     now,
     newId,
     log,

@@ -13,7 +13,10 @@ import { fingerprint, whatsappIdOf } from "./message_id.ts";
 import { refusalOf } from "./refusals.ts";
 import { textMessage } from "./text.ts";
 
-/** How long a send is held while its number is not connected, before it goes back to the head of its queue. */
+/**
+ * How long a send is held while its number is not connected, before it goes back to the head of its queue: a broker
+ * closes the channel of whoever holds a message for longer than its `consumer_timeout` (30 minutes).
+ */
 const HOLD_MS = 5 * 60_000;
 /** Before a message that could not be handed over is tried again. */
 const RETRY_PAUSE_MS = 500;
@@ -37,6 +40,8 @@ export interface SenderOptions {
   readonly messageTimeoutMs: number;
   /** How often a message is handed to WhatsApp before it has failed. */
   readonly maxAttempts: number;
+  /** @default 5 minutes */
+  readonly holdMs?: number | undefined;
   readonly now: () => number;
   readonly newId: () => string;
   readonly log: Logger;
@@ -55,7 +60,7 @@ export class Sender {
    * from the queue again.
    */
   async send({ command, commandId, expiresAtMs }: Send, signal: AbortSignal): Promise<"done" | "later"> {
-    const { store, receipts, sessionOf, now } = this.#options;
+    const { store, receipts, sessionOf, holdMs = HOLD_MS, now } = this.#options;
     const record = await this.#recordOf(command, commandId);
     if (record.final) return await done(receipts.repeat(record));
 
@@ -70,7 +75,7 @@ export class Sender {
       answerTo: commandId,
       content: proto.Message.encode(message).finish(),
     };
-    const heldUntilMs = Math.min(now() + HOLD_MS, expiresAtMs);
+    const heldUntilMs = Math.min(now() + holdMs, expiresAtMs);
     let transmission: Transmission = { outcome: "disconnected" };
     for (let attempt = 1; attempt <= this.#options.maxAttempts; attempt++) {
       if (attempt > 1) await delay(RETRY_PAUSE_MS, undefined, { signal }).catch(() => {});
