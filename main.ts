@@ -1,47 +1,55 @@
 import { parseArgs } from "node:util";
+import { OPTIONS, type Options } from "./src/cli/options.ts";
 import { EXIT } from "./src/exit_codes.ts";
 import { VERSION } from "./src/version.ts";
 
 const HELP = `whatsapp-worker ${VERSION}: holds WhatsApp sessions for a backend and talks to it over RabbitMQ
 
 Usage: worker [options]
+       worker dead-letters list | show | requeue | drop
+       worker session unpin NUMBER
 
   (none)             run the worker until SIGTERM or SIGINT
+  dead-letters       what could not be handled: look at it, send it back or drop it
+  session            free the number of a worker that is lost for good
   --check            tell what is wrong with this installation and what to do about it
-  --json             with --check: for machines
+  --json             with --check and commands: for machines
   --env-file FILE    read the settings from FILE (default: ./.env)
   --version          print the version
-  --help             print this
+  --help             print this; behind a command, its own help
 
-Exit codes: 0 fine, 64 wrong usage, 69 broker (with --check: or WhatsApp) out of reach, 70 fault of the program,
-73 state folder unusable, 78 configuration wrong. --check ends with the first that applies of 78, 73 and 69.
+Exit codes: 0 fine, 64 wrong usage, 66 no such dead letter, 69 broker (with --check: or WhatsApp) out of reach,
+70 fault of the program, 73 state folder unusable, 75 in use or not wholly done, try again, 78 configuration wrong.
+--check ends with the first that applies of 78, 73 and 69.
 `;
 
-const OPTIONS = {
-  "check": { type: "boolean" },
-  "json": { type: "boolean" },
-  "env-file": { type: "string" },
-  "version": { type: "boolean" },
-  "help": { type: "boolean" },
-} as const;
+/** The options that go without a command. */
+const OWN_OPTIONS = ["check", "json", "env-file", "version", "help"];
 
 async function main(args: string[]): Promise<number> {
-  let options;
+  let options: Options, positionals: string[];
   try {
-    options = parseArgs({ args, options: OPTIONS, allowPositionals: false }).values;
+    ({ values: options, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true }));
   } catch (error) {
-    console.error(`${error instanceof Error ? error.message : error}\nTry --help`);
-    return EXIT.USAGE;
+    return wrongUsage(error instanceof Error ? error.message : String(error));
   }
   const { check = false, json = false, "env-file": envFile } = options;
+  if (positionals.length > 0) {
+    return await (await import("./src/cli/dispatch.ts")).dispatch(positionals, options);
+  }
+  const foreign = Object.keys(options).find((option) => !OWN_OPTIONS.includes(option));
+  if (foreign !== undefined) return wrongUsage(`Option '--${foreign}' goes with a command`);
   if (options.help) console.log(HELP.trimEnd());
   else if (options.version) console.log(`whatsapp-worker ${VERSION}`);
-  else if (json && !check) {
-    console.error("Option '--json' goes with '--check'\nTry --help");
-    return EXIT.USAGE;
-  } else if (check) return await (await import("./src/preflight/run.ts")).preflight({ envFile, json });
+  else if (json && !check) return wrongUsage("Option '--json' goes with '--check' or a command");
+  else if (check) return await (await import("./src/preflight/run.ts")).preflight({ envFile, json });
   else return await (await import("./src/run.ts")).runWorker({ envFile });
   return EXIT.OK;
+}
+
+function wrongUsage(message: string): number {
+  console.error(`${message}\nTry --help`);
+  return EXIT.USAGE;
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

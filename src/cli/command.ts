@@ -1,0 +1,33 @@
+import type { Settings } from "../config/load.ts";
+import type { OptionName, Options } from "./options.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What a command is given. */
+export interface Invocation {
+  readonly settings: Settings;
+  /** What stands behind the command's words. */
+  readonly operands: readonly string[];
+  readonly options: Options;
+  readonly terminal: Terminal;
+}
+
+/** A command of the operator's. */
+export interface Command {
+  /** `dead-letters list`. */
+  readonly name: string;
+  /** What may follow the words, as the help shows it. */
+  readonly usage: string;
+  /** How many operands it takes. */
+  readonly operands: readonly [least: number, most: number];
+  readonly options: readonly OptionName[];
+  /** @throws {CommandError} @returns the exit code */
+  readonly run: (invocation: Invocation) => Promise<number>;
+}
+
+/** Commands that share their first word and their help. */
+export interface CommandGroup {
+  /** The first word. */
+  readonly name: string;
+  readonly help: string;
+  readonly commands: readonly Command[];
+}
