@@ -126,7 +126,7 @@ export class WorkerProcess implements AsyncDisposable {
 }
 
 /** What the `start` task gives to deno, so that the worker has the permissions its users run it with. */
-function startArguments(): string[] {
+export function startArguments(): string[] {
   const { tasks } = JSON.parse(Deno.readTextFileSync(`${ROOT}deno.json`)) as {
     tasks: { start: { command: string } };
   };
@@ -134,7 +134,7 @@ function startArguments(): string[] {
 }
 
 /** This process's environment without what would go over the `.env`, and without proxies: all is on loopback. */
-function ownEnvironment(): Record<string, string> {
+export function ownEnvironment(): Record<string, string> {
   const environment = Object.entries(Deno.env.toObject());
   return Object.fromEntries(environment.filter(([name]) => !isKey(name) && !/_proxy$/i.test(name)));
 }
