@@ -16,7 +16,7 @@ import { unlessAborted } from "./broker/waiting.ts";
 import { SharedChannel } from "./broker/shared_channel.ts";
 import { bindToExchange, declareTopology, type TopologyOptions } from "./broker/shared_topology.ts";
 import { readTlsFiles } from "./broker/tls.ts";
-import { wiringOf } from "./broker/wiring.ts";
+import { SessionWiring } from "./broker/session_wiring.ts";
 import type { Settings } from "./config/load.ts";
 import { every, Reporter } from "./health/reporter.ts";
 import { workerStatus } from "./health/worker_status.ts";
@@ -81,6 +81,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   try {
     // Before any command is taken, every session of before is known.
     await parts.sessions.load();
+    await parts.wiring.recall();
     await parts.connection.open(options.brokerPatienceMs ?? BROKER_PATIENCE_MS);
   } catch (error) {
     await parts.connection.close();
@@ -117,14 +118,24 @@ function build(options: WorkerOptions, database: Database) {
     sessionUpdate: settings.QUEUE_SESSION_UPDATE,
     exchange: settings.RABBITMQ_EXCHANGE,
   });
-  const wiring = wiringOf(settings, names);
+  const wiring = new SessionWiring({
+    settings,
+    names,
+    memory: store.memory,
+    workerId,
+    now,
+    log,
+    signal: intakeEnded.signal,
+  });
+  const { backendQueues, bindings, staleBindings } = wiring.current;
   const topology: TopologyOptions = {
     names,
     workerId,
-    backendQueues: [...new Set([...Object.values(queues), names.messageSend, ...wiring.backendQueues])],
-    bindings: wiring.bindings,
-    staleBindings: wiring.staleBindings,
+    backendQueues: [...new Set([...Object.values(queues), names.messageSend, ...backendQueues])],
+    bindings,
+    staleBindings,
     exchangeType: settings.RABBITMQ_EXCHANGE_TYPE,
+    onExchange: (there) => wiring.sawExchange(there),
     log,
   };
   const connection = new Connection({
@@ -186,8 +197,7 @@ function build(options: WorkerOptions, database: Database) {
   const reader = new Reader({
     connection,
     names,
-    commandQueues: wiring.commandQueues,
-    healthQueues: wiring.healthQueues,
+    wiring,
     deadLetters,
     answers,
     sendWaitMs,
@@ -204,13 +214,14 @@ function build(options: WorkerOptions, database: Database) {
       version: options.version,
       whatsappVersion: BUNDLED_WEB_VERSION,
       rootKeyHex: settings.WHATSAPP_ROOT_KEY,
-      wiring: wiring.name,
+      wiring: () => wiring.report(),
       startedAtMs: now(),
       sessions: () => sessions.all(),
       outbox: store.outbox,
       brokerState: () => connection.state,
       isReader: () => reader.reading,
       strayEvents: () => reader.strayEvents,
+      eventsPutBack: () => reader.eventsPutBack,
       unhandledFaults,
       now,
     }),
@@ -299,13 +310,13 @@ function run(parts: Parts, { version, log }: WorkerOptions): Worker {
   // A second process with this worker's id does nothing under its name for as long as the first one lives.
   const working = unlessAborted(parts.alone, intakeEnded.signal).then(async (alone) => {
     if (alone === undefined) return;
-    const { name: wiring, commandQueues: commandsFrom } = parts.wiring;
-    log.info({ version, wiring, commandsFrom }, "the worker is ready");
+    log.info({ version, ...parts.wiring.report() }, "the worker is ready");
     out.push(reporter.run(ended.signal));
     await Promise.all([
       // Each session gets its lease while the worker runs already.
       sessions.restore(),
       keep("unassigned", parts.unassigned.role),
+      keep("wiring", parts.wiring.role),
       keep("reader", reader.role),
       keep("exchange", bindToExchange(topology, intakeEnded.signal)),
     ]);

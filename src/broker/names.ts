@@ -17,6 +17,8 @@ export interface BrokerNames {
   /** Commands that could not be routed yet wait in `retry` and come back through `pending`. */
   readonly retry: string;
   readonly pending: string;
+  /** Holds one message once a command has come through the backend's exchange: every worker of the fleet is to know. */
+  readonly wiringNote: string;
   /** Sends that waited too long. */
   readonly expired: string;
   readonly deadLetter: string;
@@ -40,6 +42,7 @@ export function brokerNames(
     router: `${prefix}.router`,
     retry: `${prefix}.router.retry`,
     pending: `${prefix}.router.pending`,
+    wiringNote: `${prefix}.router.wiring`,
     expired: `${prefix}.router.expired`,
     deadLetter: `${prefix}.dead-letter`,
     inbox: (workerId) => `${prefix}.worker.${workerId}.inbox`,

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import type { Logger } from "pino";
 import type { Outbox, OutboxRow } from "../store/outbox.ts";
 import type { Link } from "./connection.ts";
-import { ConfirmedChannel, PublishFailed } from "./publishing.ts";
+import { APP_ID, ConfirmedChannel, PublishFailed } from "./publishing.ts";
 import { ensureBackendQueue } from "./topology.ts";
 import { pause, unlessAborted } from "./waiting.ts";
 
@@ -148,7 +148,7 @@ export class OutboxPublisher {
       messageId: row.messageId,
       timestamp: Math.floor(now() / 1000),
       type: row.type,
-      appId: "whatsapp-worker",
+      appId: APP_ID,
       headers: { "x-worker-id": workerId },
       ...(row.correlationId === undefined ? {} : { correlationId: row.correlationId }),
       ...(row.expiresAtMs === undefined ? {} : { expiration: String(Math.max(1, row.expiresAtMs - now())) }),

@@ -2,6 +2,9 @@ import { Buffer } from "node:buffer";
 import amqp, { type ConsumeMessage, type Message, type Options } from "amqplib";
 import { closeChannel, type Link, type OpenChannel, openChannel } from "./connection.ts";
 
+/** AMQP `app_id` of all that a worker says. */
+export const APP_ID = "whatsapp-worker";
+
 /** Names one publish among those in flight, so that a returned message is matched to it. */
 const PUBLISH_ID = "x-publish-id";
 

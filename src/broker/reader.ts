@@ -17,11 +17,12 @@ import type { DeadLetters } from "./dead_letter.ts";
 import { type BrokerNames, routingKey } from "./names.ts";
 import { ConfirmedChannel, forwardedProperties } from "./publishing.ts";
 import { isInUse } from "./reply_codes.ts";
-import { pause } from "./waiting.ts";
+import type { SessionWiring } from "./session_wiring.ts";
+import { type Route, SharedQueue } from "./shared_queue.ts";
+import { pause, unlessAborted } from "./waiting.ts";
 
 /** How often a worker that is not the reader asks for the role. */
 const ELECTION_PAUSE_MS = 300;
-/** Messages the reader forwards at a time; it acts on none of them. */
 const PREFETCH = 50;
 /**
  * How long the next command for a number waits for the worker that has just been given the number to bind it, and how
@@ -55,14 +56,14 @@ export interface ReaderAnswers {
 export interface ReaderOptions {
   readonly connection: Connection;
   readonly names: BrokerNames;
-  /** Where session commands are read: the fleet's copy, the shared queue, or both. */
-  readonly commandQueues: readonly string[];
-  /** Where health requests are read. */
-  readonly healthQueues: readonly string[];
+  /** Where commands and health requests are read. */
+  readonly wiring: SessionWiring;
   readonly deadLetters: DeadLetters;
   readonly answers: ReaderAnswers;
   /** How long a send may wait for its number. */
   readonly sendWaitMs: number;
+  /** Messages it forwards at a time, of each queue; it acts on none of them. @default 50 */
+  readonly prefetch?: number;
   readonly now: () => number;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -77,10 +78,12 @@ export class Reader {
   /** Numbers that were given to nobody in particular a moment ago, and until when their worker has to bind them. */
   readonly #assigned = new Map<string, number>();
   #reading = false;
+  readonly #sharedQueue: SharedQueue;
   #strayEvents = 0;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
+    this.#sharedQueue = new SharedQueue({ ...options, route: this.#routeCommand });
   }
 
   /** Whether this worker is the reader now. */
@@ -93,6 +96,11 @@ export class Reader {
     return this.#strayEvents;
   }
 
+  /** Events of the backend's that were taken from a queue it shares with the workers, and put back. */
+  get eventsPutBack(): number {
+    return this.#sharedQueue.putBack;
+  }
+
   /** A role of the connection: waits to be elected, then reads for as long as the channel and the lock live. */
   readonly role = async (link: Link): Promise<void> => {
     const channel = await ConfirmedChannel.open(link);
@@ -101,7 +109,8 @@ export class Reader {
       if (!(await this.#elected(channel, deposed))) return;
       this.#reading = true;
       this.#options.log.info("this worker is the reader of the shared queues");
-      await this.#read(channel, deposed.signal);
+      await this.#options.wiring.agree(channel);
+      await this.#read(link, channel, deposed.signal);
     } finally {
       this.#reading = false;
       await channel.close();
@@ -152,22 +161,36 @@ export class Reader {
     }
   }
 
-  async #read(channel: ConfirmedChannel, deposed: AbortSignal): Promise<void> {
-    const { names, commandQueues, healthQueues, deadLetters, log, signal } = this.#options;
+  async #read(link: Link, channel: ConfirmedChannel, deposed: AbortSignal): Promise<void> {
+    const { names, wiring, deadLetters, prefetch = PREFETCH, log, signal } = this.#options;
+    const { commandQueues, sharedQueue, healthQueues } = wiring.current;
     // One consumer that ends (its queue was deleted) ends the others: all are set up again, in the same order.
     const ended = new AbortController();
     const stop = AbortSignal.any([signal, deposed, ended.signal]);
-    const from = (queue: string, route: Route) =>
+    const from = (queue: string, route: Route, onConsuming = () => {}) =>
       consumeOn(channel, {
         queue,
-        prefetch: PREFETCH,
+        prefetch,
         deadLetters,
         log,
         signal: stop,
+        onConsuming,
         handler: (delivery) => route(channel, delivery),
       }).finally(() => ended.abort());
+    const ownFirst = Promise.withResolvers<void>();
+    if (commandQueues.length === 0) ownFirst.resolve();
+    const readShared = async (queue: string) => {
+      await unlessAborted(ownFirst.promise, stop);
+      // What waits on the fleet's own queue is delivered before this is answered; if that decides, nobody reads this one.
+      if (!stop.aborted) await channel.channel.checkQueue(names.sessionCommand);
+      await wiring.decided();
+      await this.#sharedQueue.read(link, channel, queue, stop);
+    };
+    // The shared queue is the one that may be left while the others are read on.
+    const unlessSettled = () => void (wiring.settled.aborted || ended.abort());
     await Promise.all([
-      ...commandQueues.map((queue) => from(queue, this.#routeCommand)),
+      ...commandQueues.map((queue) => from(queue, this.#sharedQueue.routeOwn, ownFirst.resolve)),
+      ...(sharedQueue === undefined ? [] : [readShared(sharedQueue).finally(unlessSettled)]),
       from(names.pending, this.#routeCommand),
       ...healthQueues.map((queue) => from(queue, this.#routeHealthRequest)),
       from(names.messageSend, this.#routeSend),
@@ -312,8 +335,6 @@ export class Reader {
     return "ack";
   }
 }
-
-type Route = (channel: ConfirmedChannel, delivery: Delivery) => Promise<Outcome>;
 
 /** A send as the backend wrote it. */
 export function readSend(delivery: Delivery): Parsed<SendCommand> {

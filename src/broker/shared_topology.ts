@@ -28,6 +28,8 @@ export interface TopologyOptions {
   readonly staleBindings: readonly Binding[];
   /** Declare the exchange with this type when it is absent; without it the worker waits for the backend to do so. */
   readonly exchangeType: string | undefined;
+  /** Told, again and again, whether the backend's exchange is there. @default nobody is told */
+  readonly onExchange?: (there: boolean) => void;
   readonly log: Logger;
 }
 
@@ -41,6 +43,7 @@ export async function declareTopology(link: Link, options: TopologyOptions): Pro
     names.healthCommand,
     names.unassigned,
     names.pending,
+    names.wiringNote,
     names.expired,
     names.deadLetter,
   ];
@@ -90,8 +93,10 @@ export function bindToExchange(options: TopologyOptions, signal: AbortSignal) {
 }
 
 async function bindIfThere(link: Link, options: TopologyOptions): Promise<boolean> {
-  const { names: { exchange }, bindings, staleBindings, exchangeType } = options;
-  if (!(await exchangeExists(link, exchange))) {
+  const { names: { exchange }, bindings, staleBindings, exchangeType, onExchange = () => {} } = options;
+  const there = await exchangeExists(link, exchange);
+  onExchange(there || exchangeType !== undefined);
+  if (!there) {
     if (exchangeType === undefined) return false;
     await onThrowAwayChannel(
       link,

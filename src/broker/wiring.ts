@@ -10,8 +10,15 @@ export interface WiringSettings {
 
 /** Where commands are read, and what the backend's exchange has to bring there. */
 export interface Wiring {
-  readonly name: "queue" | "exchange";
+  /** `undecided`: `auto` with one name for both directions, and no command has come through the exchange yet. */
+  readonly name: "queue" | "exchange" | "undecided";
+  /** Where nothing but commands is to come. */
   readonly commandQueues: readonly string[];
+  /**
+   * A queue that brings the workers commands and the backend events, and that both sides read: each takes what is for
+   * the other. While there is one the wiring is best effort.
+   */
+  readonly sharedQueue: string | undefined;
   readonly healthQueues: readonly string[];
   /** Queues of the backend's among them. */
   readonly backendQueues: readonly string[];
@@ -27,25 +34,62 @@ export interface Binding {
 }
 
 /**
- * `queue`: commands are read from `QUEUE_SESSION_UPDATE` itself, which must not be where events go. `exchange`: they
- * are read from the fleet's own copy of what the backend publishes. `auto` takes `queue` where the two names differ.
+ * `queue`: commands are read from `QUEUE_SESSION_UPDATE` itself, which should not be where events go. `exchange`: they
+ * are read from the fleet's own copy of what the backend publishes. `auto` takes `queue` where the two names differ, and
+ * where they are the same `exchange` as soon as that is proven; before, it reads both queues.
+ *
+ * @param proven whether a command has ever come through the exchange
  */
-export function wiringOf(settings: WiringSettings, names: BrokerNames): Wiring {
-  const { SESSION_WIRING, QUEUE_SESSION_UPDATE, QUEUE_SESSION_EVENT, QUEUE_HEALTH_COMMAND } = settings;
-  const apart = QUEUE_SESSION_UPDATE !== QUEUE_SESSION_EVENT;
-  const name = SESSION_WIRING === "auto" ? (apart ? "queue" : "exchange") : SESSION_WIRING;
-  const commandQueue = name === "queue" ? QUEUE_SESSION_UPDATE : names.sessionCommand;
+export function wiringOf(settings: WiringSettings, names: BrokerNames, proven: boolean): Wiring {
+  const { QUEUE_SESSION_UPDATE: update, QUEUE_SESSION_EVENT: event, QUEUE_HEALTH_COMMAND } = settings;
+  const apart = update !== event;
+  const name = nameOf(settings, apart, proven);
+  const fromQueue = name === "queue";
   const ownHealthQueues = QUEUE_HEALTH_COMMAND === undefined ? [] : [QUEUE_HEALTH_COMMAND];
+  const sharedQueue = name === "undecided" || (fromQueue && !apart) ? update : undefined;
   return {
     name,
-    commandQueues: [commandQueue],
+    commandQueues: fromQueue ? (apart ? [update] : []) : [names.sessionCommand],
+    sharedQueue,
     healthQueues: [names.healthCommand, ...ownHealthQueues],
-    backendQueues: [...(name === "queue" ? [QUEUE_SESSION_UPDATE] : []), ...ownHealthQueues],
+    backendQueues: [...(fromQueue || sharedQueue !== undefined ? [update] : []), ...ownHealthQueues],
     bindings: [
       { queue: names.messageSend, key: "message.send" },
-      { queue: commandQueue, key: "session.update" },
+      { queue: fromQueue ? update : names.sessionCommand, key: "session.update" },
       { queue: names.healthCommand, key: "number.health" },
     ],
-    staleBindings: name === "queue" ? [{ queue: names.sessionCommand, key: "session.update" }] : [],
+    staleBindings: fromQueue ? [{ queue: names.sessionCommand, key: "session.update" }] : [],
   };
 }
+
+function nameOf({ SESSION_WIRING }: WiringSettings, apart: boolean, proven: boolean): Wiring["name"] {
+  if (SESSION_WIRING !== "auto") return SESSION_WIRING;
+  if (apart) return "queue";
+  return proven ? "exchange" : "undecided";
+}
+
+/** What has been seen of how the backend publishes. */
+export interface Sightings {
+  /** Whether the backend's exchange is there, or will be. */
+  readonly exchangeThere: boolean;
+  /** The exchange of the latest command on the shared queue; `""`: it was published straight to the queue. */
+  readonly cameBy: string | undefined;
+}
+
+/**
+ * The line of the `.env` that ends best effort. The one with another queue needs the backend to listen there; without
+ * any command seen yet, the one for a backend that publishes through its exchange.
+ */
+export function adviceFor(
+  { name }: Wiring,
+  settings: { readonly RABBITMQ_EXCHANGE: string; readonly RABBITMQ_PREFIX: string },
+  { exchangeThere, cameBy }: Sightings,
+): string {
+  const { RABBITMQ_EXCHANGE: exchange, RABBITMQ_PREFIX: prefix } = settings;
+  if (cameBy !== undefined && cameBy !== "" && cameBy !== exchange) return `RABBITMQ_EXCHANGE=${cameBy}`;
+  if (cameBy === "" || !exchangeThere) return `QUEUE_SESSION_EVENT=${prefix}.worker.events`;
+  return name === "queue" ? "SESSION_WIRING=auto" : "SESSION_WIRING=exchange";
+}
+
+/** Keys of what is remembered of the wiring: when it was proven, and {@link Sightings.cameBy}. */
+export const MEMORY_KEY = { proven: "session_wiring.proven_at", cameBy: "session_wiring.came_by" } as const;

@@ -1,3 +1,4 @@
+import type { WiringReport } from "../broker/session_wiring.ts";
 import type { Outbox } from "../store/outbox.ts";
 import type { Session } from "../whatsapp/session.ts";
 
@@ -17,7 +18,9 @@ export interface WorkerStatusSources {
   readonly isReader: () => boolean;
   /** Events of the backend found on command queues. */
   readonly strayEvents: () => number;
-  readonly wiring: string;
+  /** Events of the backend that were taken from a queue it shares with the workers, and put back. */
+  readonly eventsPutBack: () => number;
+  readonly wiring: () => WiringReport;
   /** Faults that nobody handled, since the start. */
   readonly unhandledFaults: () => number;
   readonly now: () => number;
@@ -47,8 +50,9 @@ export function workerStatus(sources: WorkerStatusSources): () => Promise<Record
       broker: {
         state: sources.brokerState(),
         reader: sources.isReader(),
-        wiring: sources.wiring,
+        ...sources.wiring(),
         strayEvents: sources.strayEvents(),
+        eventsPutBack: sources.eventsPutBack(),
       },
       whatsapp: {
         version: sources.whatsappVersion,

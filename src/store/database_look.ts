@@ -19,9 +19,28 @@ export interface DatabaseLook {
  * @throws whatever SQLite says of a file it cannot read
  */
 export function lookAtDatabase(folder: string): DatabaseLook {
-  const look = readOnly(folder, isSettled(folder));
+  const look = readOnly(folder, isSettled(folder), lookThrough);
   // A worker that starts as an untouchable file is read changes it underneath: what looked torn may be whole.
-  return look.faults.length > 0 && !isSettled(folder) ? readOnly(folder, false) : look;
+  return look.faults.length > 0 && !isSettled(folder) ? readOnly(folder, false, lookThrough) : look;
+}
+
+/**
+ * What the worker of `folder` remembers under `keys`; nothing where no worker ever ran.
+ *
+ * @throws whatever SQLite says of a file it cannot read
+ */
+export function recallFrom(folder: string, keys: readonly string[]): ReadonlyMap<string, string> {
+  try {
+    if (Deno.statSync(join(folder, DATABASE_FILE)).size === 0) return new Map();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return new Map();
+    throw error;
+  }
+  const sql = "SELECT key, value FROM setting WHERE key IN (SELECT value FROM json_each(?))";
+  return readOnly(folder, isSettled(folder), (sqlite) => {
+    const rows = sqlite.prepare(sql).all(JSON.stringify(keys));
+    return new Map(rows.map(({ key, value }) => [String(key), String(value)]));
+  });
 }
 
 /** Whether nobody has the database open and nothing is left to be taken over from its log. */
@@ -36,24 +55,28 @@ function isSettled(folder: string): boolean {
 }
 
 /** @param settled read it as a file that cannot change: SQLite would leave a log and an index of it behind otherwise */
-function readOnly(folder: string, settled: boolean): DatabaseLook {
+function readOnly<T>(folder: string, settled: boolean, look: (sqlite: DatabaseSync) => T): T {
   const url = pathToFileURL(join(folder, DATABASE_FILE));
   if (settled) url.searchParams.set("immutable", "1");
   const sqlite = new DatabaseSync(url, { readOnly: true });
   try {
-    const first = (sql: string) => Object.values(sqlite.prepare(sql).get() ?? {})[0];
-    const schemaVersion = Number(first("PRAGMA user_version"));
-    const faults = sqlite.prepare("PRAGMA quick_check(5)").all().map((row) => String(row.quick_check));
-    const sound = faults.every((fault) => fault === "ok");
-    const count = (table: string) =>
-      sound && schemaVersion > 0 ? Number(first(`SELECT count(*) FROM ${table}`)) : 0;
-    return {
-      schemaVersion,
-      faults: faults.filter((fault) => fault !== "ok"),
-      sessions: count("session"),
-      outboxDepth: count("outbox"),
-    };
+    return look(sqlite);
   } finally {
     sqlite.close();
   }
+}
+
+function lookThrough(sqlite: DatabaseSync): DatabaseLook {
+  const first = (sql: string) => Object.values(sqlite.prepare(sql).get() ?? {})[0];
+  const schemaVersion = Number(first("PRAGMA user_version"));
+  const faults = sqlite.prepare("PRAGMA quick_check(5)").all().map((row) => String(row.quick_check));
+  const sound = faults.every((fault) => fault === "ok");
+  const count = (table: string) =>
+    sound && schemaVersion > 0 ? Number(first(`SELECT count(*) FROM ${table}`)) : 0;
+  return {
+    schemaVersion,
+    faults: faults.filter((fault) => fault !== "ok"),
+    sessions: count("session"),
+    outboxDepth: count("outbox"),
+  };
 }

@@ -1,6 +1,7 @@
 import { Credentials } from "./credentials.ts";
 import { Database, type Statement } from "./database.ts";
 import { Ledger } from "./ledger.ts";
+import { Memory } from "./memory.ts";
 import { Outbox } from "./outbox.ts";
 import { Received } from "./received.ts";
 import { SessionRecords } from "./session_records.ts";
@@ -9,6 +10,7 @@ import { SessionRecords } from "./session_records.ts";
 export interface Store {
   readonly credentials: Credentials;
   readonly ledger: Ledger;
+  readonly memory: Memory;
   readonly outbox: Outbox;
   readonly received: Received;
   readonly sessions: SessionRecords;
@@ -22,6 +24,7 @@ export function makeStore(database: Database, now: () => number): Store {
   return {
     credentials: new Credentials(database),
     ledger: new Ledger(database, now),
+    memory: new Memory(database),
     outbox: new Outbox(database, now),
     received: new Received(database, now),
     sessions: new SessionRecords(database, now),

@@ -11,7 +11,7 @@ const WIRING = wiringOf({
   QUEUE_SESSION_UPDATE: NAMES.sessionUpdate,
   QUEUE_SESSION_EVENT: NAMES.sessionUpdate,
   QUEUE_HEALTH_COMMAND: undefined,
-}, NAMES);
+}, NAMES, false);
 
 const READ = [
   "message.send → whatsapp.message.send",
@@ -69,6 +69,8 @@ Deno.test("declareTopology() makes the backend's queues plain and its own classi
       "x-dead-letter-exchange": "",
       "x-dead-letter-routing-key": "whatsapp.router.pending",
     },
+    "whatsapp.router.unassigned": classic,
+    "whatsapp.router.wiring": classic,
     "whatsapp.session.command": classic,
     "whatsapp.session.update": {},
     "whatsapp.worker.worker-1.inbox": classic,
@@ -156,7 +158,7 @@ Deno.test("declareTopology() takes back what another wiring had bound, and nobod
     QUEUE_SESSION_UPDATE: NAMES.sessionUpdate,
     QUEUE_SESSION_EVENT: "events",
     QUEUE_HEALTH_COMMAND: undefined,
-  }, NAMES);
+  }, NAMES, false);
   const backendQueues = [NAMES.messageSend, NAMES.sessionUpdate];
   await using _bridge = await startDeclaring(url, { bindings, staleBindings, backendQueues });
   assert.deepEqual(
@@ -181,14 +183,3 @@ Deno.test("bindToExchange() waits for an exchange that is absent, and binds it w
   assert.equal(bridge.logged.filter((line) => line.includes("does not exist yet")).length, 1);
 });
 
-Deno.test("wiringOf() reads the shared queue only where events do not go", () => {
-  const settings = { QUEUE_SESSION_UPDATE: "in", QUEUE_HEALTH_COMMAND: undefined };
-  const same = { ...settings, QUEUE_SESSION_EVENT: "in" };
-  const apart = { ...settings, QUEUE_SESSION_EVENT: "out" };
-  const commandQueues = (wiring: "auto" | "queue" | "exchange", where: typeof same) =>
-    wiringOf({ SESSION_WIRING: wiring, ...where }, NAMES).commandQueues;
-  assert.deepEqual(commandQueues("auto", same), [NAMES.sessionCommand]);
-  assert.deepEqual(commandQueues("auto", apart), ["in"]);
-  assert.deepEqual(commandQueues("queue", apart), ["in"]);
-  assert.deepEqual(commandQueues("exchange", apart), [NAMES.sessionCommand]);
-});

@@ -1,9 +1,11 @@
 import type { ChannelModel } from "amqplib";
-import { type Wiring, wiringOf } from "../../broker/wiring.ts";
+import { resolve } from "node:path";
+import { adviceFor, MEMORY_KEY, type Sightings, type Wiring, wiringOf } from "../../broker/wiring.ts";
 import type { Settings } from "../../config/load.ts";
 import { EXIT } from "../../exit_codes.ts";
+import { recallFrom } from "../../store/database_look.ts";
 import { brokerFault, isNotFound, namesOf, passively, withBroker } from "../broker.ts";
-import { type Check, failure, type Finding, ok, warning } from "../check.ts";
+import { type Check, failure, type Finding, messageOf, ok, warning } from "../check.ts";
 import { brokerLogin } from "./broker_login.ts";
 import { configuration } from "./configuration.ts";
 
@@ -11,23 +13,45 @@ import { configuration } from "./configuration.ts";
 export const brokerWiring: Check = {
   id: "broker.wiring",
   title: "Broker wiring",
-  why: "Commands and events that share one queue are taken by the wrong side and lost",
+  why: "Commands and events that share one queue are taken by the wrong side",
   exitCode: EXIT.UNAVAILABLE,
   after: [configuration, brokerLogin],
   async run(probe) {
     const settings = probe.valueOf(configuration);
+    const names = namesOf(settings);
     try {
-      const exchangeThere = await withBroker(
-        settings,
-        probe.signal,
-        (model) => exchangeExists(model, settings.RABBITMQ_EXCHANGE),
-      );
-      return { findings: judge(settings, wiringOf(settings, namesOf(settings)), exchangeThere) };
+      const { exchangeThere, noted } = await withBroker(settings, probe.signal, async (model) => ({
+        exchangeThere: await exchangeExists(model, settings.RABBITMQ_EXCHANGE),
+        noted: await isWaiting(model, names.wiringNote),
+      }));
+      const memory = recall(settings);
+      const proven = noted || memory.has(MEMORY_KEY.proven);
+      const wiring = wiringOf(settings, names, proven);
+      const facts = {
+        wiring: wiring.name,
+        bestEffort: wiring.sharedQueue !== undefined,
+        setting: settings.SESSION_WIRING,
+        proven,
+        provenAt: memory.get(MEMORY_KEY.proven) ?? null,
+        cameBy: memory.get(MEMORY_KEY.cameBy) ?? null,
+        exchange: settings.RABBITMQ_EXCHANGE,
+        exchangeThere,
+      };
+      return { findings: [judge(settings, wiring, facts)] };
     } catch (error) {
       return { findings: [failure(brokerFault(error, settings))] };
     }
   },
 };
+
+/** What the worker on this state folder has found out. A database that cannot be read has a check of its own. */
+function recall({ SESSION_DIR }: Settings): ReadonlyMap<string, string> {
+  try {
+    return recallFrom(resolve(SESSION_DIR), Object.values(MEMORY_KEY));
+  } catch (error) {
+    return new Map([["unreadable", messageOf(error)]]);
+  }
+}
 
 async function exchangeExists(model: ChannelModel, exchange: string): Promise<boolean> {
   try {
@@ -39,49 +63,81 @@ async function exchangeExists(model: ChannelModel, exchange: string): Promise<bo
   }
 }
 
-function judge(settings: Settings, wiring: Wiring, exchangeThere: boolean): Finding[] {
-  const { QUEUE_SESSION_UPDATE: commands, QUEUE_SESSION_EVENT: events, RABBITMQ_EXCHANGE: exchange } =
-    settings;
-  const apart = commands !== events;
-  const facts = { wiring: wiring.name, setting: settings.SESSION_WIRING, exchange, exchangeThere };
-  const eventLine = `QUEUE_SESSION_EVENT=${eventQueueFor(commands)}`;
-  const willBeThere = exchangeThere || settings.RABBITMQ_EXCHANGE_TYPE !== undefined;
+/** Whether a queue exists and holds something. */
+async function isWaiting(model: ChannelModel, queue: string): Promise<boolean> {
+  try {
+    return (await passively(model, (channel) => channel.checkQueue(queue))).messageCount > 0;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}
 
-  if (wiring.name === "queue" && !apart) {
-    const line = willBeThere ? "SESSION_WIRING=exchange" : eventLine;
-    return [warning({
-      code: "both_ways",
-      found:
-        `Commands and events both go through '${commands}': the backend and the worker take each other's messages`,
-      remedy: `Set this line in the .env: ${line}${willBeThere ? "" : " (and let the backend listen there)"}`,
-      facts: { ...facts, advised: line },
-    })];
+interface Facts extends Record<string, unknown> {
+  readonly exchangeThere: boolean;
+  readonly cameBy: string | null;
+}
+
+function judge(settings: Settings, wiring: Wiring, facts: Facts): Finding {
+  const { QUEUE_SESSION_EVENT: events, RABBITMQ_EXCHANGE: exchange, RABBITMQ_EXCHANGE_TYPE: type } = settings;
+  const willBeThere = facts.exchangeThere || type !== undefined;
+  if (wiring.sharedQueue !== undefined) {
+    return bestEffort(settings, wiring, facts, {
+      exchangeThere: willBeThere,
+      cameBy: facts.cameBy ?? undefined,
+    });
   }
   const ways = `${wiring.name}: commands from '${wiring.commandQueues.join("', '")}', events to '${events}'`;
   if (willBeThere) {
-    const state = exchangeThere ? "is there" : "will be declared by the worker";
-    return [ok(`${ways}; exchange '${exchange}' ${state}`, facts)];
+    const state = facts.exchangeThere ? "is there" : "will be declared by the worker";
+    return ok(`${ways}; exchange '${exchange}' ${state}`, facts);
   }
   if (wiring.name === "queue") {
-    return [
-      ok(
-        `${ways}; there is no exchange '${exchange}', so the backend has to publish straight to the queues`,
-        facts,
-      ),
-    ];
+    return ok(
+      `${ways}; there is no exchange '${exchange}', so the backend has to publish straight to the queues`,
+      facts,
+    );
   }
-  return [warning({
+  const advised = `QUEUE_SESSION_EVENT=${settings.RABBITMQ_PREFIX}.worker.events`;
+  return warning({
     code: "exchange_absent",
     found:
       `${ways}; but there is no exchange '${exchange}' to bring commands there, and the worker waits for it`,
     remedy:
       "Start the backend, which declares it. If it publishes through another exchange, set RABBITMQ_EXCHANGE to " +
-      `that; if through none, set this line in the .env and let the backend listen there: ${eventLine}`,
-    facts: { ...facts, advised: eventLine },
-  })];
+      `that; if through none, set this line in the .env and let the backend listen there: ${advised}`,
+    facts: { ...facts, advised },
+  });
 }
 
-/** `whatsapp.session.update` → `whatsapp.session.event`. */
-function eventQueueFor(commands: string): string {
-  return `${commands.replace(/\.update$/, "")}.event`;
+function bestEffort(settings: Settings, wiring: Wiring, facts: Facts, sightings: Sightings): Finding {
+  const { RABBITMQ_EXCHANGE: exchange, SESSION_WIRING: setting } = settings;
+  const advised = adviceFor(wiring, settings, sightings);
+  const reason = sightings.cameBy === ""
+    ? "the backend publishes commands straight to it"
+    : sightings.cameBy !== undefined && sightings.cameBy !== exchange
+    ? `commands come there through the exchange '${sightings.cameBy}'`
+    : setting === "queue"
+    ? "SESSION_WIRING=queue reads it"
+    : sightings.exchangeThere
+    ? `no command has come through the exchange '${exchange}' yet`
+    : `there is no exchange '${exchange}'`;
+  return warning({
+    code: wiring.name === "queue" ? "both_ways" : "unproven",
+    found: `${wiring.name}: best effort; commands and events share '${wiring.sharedQueue}' and ${reason}: ` +
+      "the backend and the worker take each other's messages",
+    remedy: `${remedyOf(advised, exchange)}: ${advised}`,
+    facts: { ...facts, advised },
+  });
+}
+
+function remedyOf(advised: string, exchange: string): string {
+  if (advised.startsWith("QUEUE_SESSION_EVENT")) {
+    return "Set this line in the .env, and let the backend listen there";
+  }
+  if (advised === "SESSION_WIRING=exchange") {
+    return `A backend that publishes through '${exchange}' needs nothing: its first command ends this. To have it ` +
+      "before that, set this line in the .env (but not if it publishes straight to the queue)";
+  }
+  return "Set this line in the .env";
 }
