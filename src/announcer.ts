@@ -2,7 +2,8 @@ import { eventType, type HealthStatus } from "./contract/events.ts";
 import { parseJson, stringifyJson } from "./contract/json.ts";
 import type { Id } from "./contract/ids.ts";
 import { sessionName } from "./contract/addresses.ts";
-import type { Statement } from "./store/database.ts";
+import type { CommitOptions, Statement } from "./store/database.ts";
+import type { OutboxMessage } from "./store/outbox.ts";
 import type { SessionRecord } from "./store/session_records.ts";
 import type { Store } from "./store/store.ts";
 
@@ -59,8 +60,13 @@ export class Announcer {
   }
 
   /** Makes changes and their events durable together, and gets the events on their way. */
-  async commit(statements: readonly Statement[]): Promise<void> {
-    await this.#options.store.commit(statements);
+  async commit(statements: readonly Statement[], options?: CommitOptions): Promise<void> {
+    await this.#options.store.commit(statements, options);
+    this.announced();
+  }
+
+  /** Gets events on their way that have become durable in another commit than {@link commit}. */
+  announced(): void {
     this.#options.onNews();
   }
 
@@ -70,9 +76,15 @@ export class Announcer {
   }
 
   /** An event of the session queue. */
-  event({ action, ...fields }: EventFields, options: EventOptions = {}): Statement[] {
+  event(fields: EventFields, options: EventOptions = {}): Statement[] {
+    return this.#options.store.outbox.adding(this.eventMessage(fields, options));
+  }
+
+  /** An event of the session queue as it will be published, for one that cannot become durable first. */
+  eventMessage({ action, ...fields }: EventFields, options: EventOptions = {}): OutboxMessage {
     const { queues, workerId, now } = this.#options;
-    return this.#add(queues.sessionEvent, { action, workerId, ...fields, timestamp: now() }, options);
+    const body = { action, workerId, ...fields, timestamp: now() };
+    return this.#message(queues.sessionEvent, eventType(body), stringifyJson(body), options);
   }
 
   /** A message that came in. */
@@ -115,9 +127,12 @@ export class Announcer {
   }
 
   #addText(queue: string, type: string, body: string, options: EventOptions): Statement[] {
-    const { store, newId } = this.#options;
-    const { messageId = newId(), ...rest } = options;
-    return store.outbox.adding({ queue, type, body, messageId, ...rest });
+    return this.#options.store.outbox.adding(this.#message(queue, type, body, options));
+  }
+
+  #message(queue: string, type: string, body: string, options: EventOptions): OutboxMessage {
+    const { messageId = this.#options.newId(), ...rest } = options;
+    return { queue, type, body, messageId, ...rest };
   }
 }
 

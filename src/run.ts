@@ -34,9 +34,10 @@ export async function runWorker({ envFile }: { envFile: string | undefined }): P
     ]);
     // Told to stop while it was still starting: nothing is in hand, and what is on disk survives any end.
     if (worker === undefined) return EXIT.OK;
-    await told;
+    const fault = await Promise.race([told, worker.failed]);
+    const exitCode = fault === undefined ? EXIT.OK : reportFault(log, fault);
     await worker.stop();
-    return EXIT.OK;
+    return exitCode;
   } catch (error) {
     return reportFault(log, error);
   }

@@ -18,6 +18,7 @@ import { bindToExchange, declareTopology, type TopologyOptions } from "./broker/
 import { readTlsFiles } from "./broker/tls.ts";
 import { SessionWiring } from "./broker/session_wiring.ts";
 import type { Settings } from "./config/load.ts";
+import { watchDisk, whileWritable } from "./disk_gate.ts";
 import { every, Reporter } from "./health/reporter.ts";
 import { workerStatus } from "./health/worker_status.ts";
 import { Intake } from "./intake.ts";
@@ -38,6 +39,8 @@ const FINISH_PATIENCE_MS = 12_000;
 const CLOSE_PATIENCE_MS = 3_000;
 /** How long a send or a received message is remembered, so that its repeat has no second effect. */
 const MEMORY_MS = 7 * 24 * 60 * 60_000;
+/** More sessions than any worker has. */
+const NO_ROOM_LOAD = 1_000_000;
 const PRUNE_INTERVAL_MS = 60 * 60_000;
 
 /** What a worker is made of; time and chance come from outside so that tests need no patching. */
@@ -61,6 +64,8 @@ export interface WorkerOptions {
 
 /** A running worker. */
 export interface Worker {
+  /** Resolves with a fault that leaves nothing but to {@link stop}: a database that turned out to be damaged. */
+  readonly failed: Promise<unknown>;
   /** Takes nothing new, finishes what is in hand, tells the backend all of it, and lets go of everything. */
   stop(): Promise<void>;
 }
@@ -100,10 +105,23 @@ function build(options: WorkerOptions, database: Database) {
   const newId = () => crypto.randomUUID();
   const intakeEnded = new AbortController();
 
+  const names = brokerNames(settings.RABBITMQ_PREFIX, {
+    messageSend: settings.QUEUE_MESSAGE_SEND,
+    sessionUpdate: settings.QUEUE_SESSION_UPDATE,
+    exchange: settings.RABBITMQ_EXCHANGE,
+  });
+
   // Out: events become durable in the outbox, and leave it when the broker has confirmed them.
   const store = makeStore(database, now);
   const contentType = settings.EVENT_CONTENT_TYPE;
-  const publisher = new OutboxPublisher({ outbox: store.outbox, contentType, workerId, now, log });
+  const publisher = new OutboxPublisher({
+    outbox: store.outbox,
+    deadLetterQueue: names.deadLetter,
+    contentType,
+    workerId,
+    now,
+    log,
+  });
   const queues = {
     sessionEvent: settings.QUEUE_SESSION_EVENT,
     messageReceive: settings.QUEUE_MESSAGE_RECEIVE,
@@ -113,11 +131,6 @@ function build(options: WorkerOptions, database: Database) {
   const announcer = new Announcer({ store, queues, workerId, now, newId, onNews: () => publisher.wake() });
 
   // The bridge: one connection, and what runs over it.
-  const names = brokerNames(settings.RABBITMQ_PREFIX, {
-    messageSend: settings.QUEUE_MESSAGE_SEND,
-    sessionUpdate: settings.QUEUE_SESSION_UPDATE,
-    exchange: settings.RABBITMQ_EXCHANGE,
-  });
   const wiring = new SessionWiring({
     settings,
     names,
@@ -153,7 +166,7 @@ function build(options: WorkerOptions, database: Database) {
     names,
     workerId,
     // The intake is made of the sessions, which need the leases; no send arrives before it is there.
-    handler: (delivery): Promise<Outcome> => intake.takeSend(delivery),
+    handler: (delivery): Promise<Outcome> => takeSend(delivery),
     deadLetters,
     onLost: (numberId) => {
       sessions.lost(numberId).catch((err) =>
@@ -205,8 +218,9 @@ function build(options: WorkerOptions, database: Database) {
     log,
     signal: intakeEnded.signal,
   });
-  const reporter = new Reporter({
+  const reporter: Reporter = new Reporter({
     announcer,
+    publishNow: publisher.publishNow,
     sessions: () => sessions.all(),
     workerStatus: workerStatus({
       workerId,
@@ -218,6 +232,7 @@ function build(options: WorkerOptions, database: Database) {
       startedAtMs: now(),
       sessions: () => sessions.all(),
       outbox: store.outbox,
+      diskFailingForMs: () => store.room.failingForMs,
       brokerState: () => connection.state,
       isReader: () => reader.reading,
       strayEvents: () => reader.strayEvents,
@@ -248,11 +263,14 @@ function build(options: WorkerOptions, database: Database) {
     signal: intakeEnded.signal,
   });
 
+  const takeCommand = whileWritable(store.room, intake.takeCommand, intakeEnded.signal);
+  const takeSend = whileWritable(store.room, intake.takeSend, intakeEnded.signal);
+
   const alone = Promise.withResolvers<true>();
   const inbox = inboxRole({
     names,
     workerId,
-    handler: intake.takeCommand,
+    handler: takeCommand,
     numbers: () => leases.bound,
     onHeld: () => alone.resolve(true),
     deadLetters,
@@ -261,11 +279,22 @@ function build(options: WorkerOptions, database: Database) {
   });
   const unassigned: Unassigned = new Unassigned({
     names,
-    handler: intake.takeCommand,
+    handler: takeCommand,
     deadLetters,
-    load: () => sessions.all().length,
+    // With a full disk only what no other worker can take.
+    load: () => store.room.failingForMs === undefined ? sessions.all().length : NO_ROOM_LOAD,
     log,
     signal: intakeEnded.signal,
+  });
+  const failed = Promise.withResolvers<unknown>();
+  watchDisk({
+    room: store.room,
+    log,
+    onChange: () => {
+      unassigned.reweigh();
+      reporter.tryToReportWorker();
+    },
+    onDamaged: failed.resolve,
   });
   const prune = async () => {
     await store.ledger.prune(now() - MEMORY_MS);
@@ -286,6 +315,7 @@ function build(options: WorkerOptions, database: Database) {
     alone: alone.promise,
     unassigned,
     prune,
+    failed,
     intakeEnded,
   };
 }
@@ -320,12 +350,15 @@ function run(parts: Parts, { version, log }: WorkerOptions): Worker {
       keep("reader", reader.role),
       keep("exchange", bindToExchange(topology, intakeEnded.signal)),
     ]);
-  });
+  }).catch(parts.failed.resolve);
 
   return {
+    failed: parts.failed.promise,
     stop: async () => {
       log.info("stopping: taking nothing new, finishing what is in hand");
       intakeEnded.abort();
+      // What a full disk keeps waiting now comes again: commands from the broker, the rest from WhatsApp.
+      store.room.end();
       await within(FINISH_PATIENCE_MS, Promise.all([inbox, leases.releaseAll(), working]));
       await within(CLOSE_PATIENCE_MS, sessions.shutDown());
       await publisher.drained(AbortSignal.timeout(CLOSE_PATIENCE_MS));

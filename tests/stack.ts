@@ -162,6 +162,7 @@ class RunningStack implements Stack {
     });
     const worker = await startWorker({ settings, version: "0.0.0-test", log, ...extras });
     const stoppable: Worker = {
+      failed: worker.failed,
       stop: async () => {
         this.#workers.delete(stoppable);
         await worker.stop();
@@ -203,11 +204,16 @@ export class Program implements WorkerProgram {
   #grown = Promise.withResolvers<void>();
   readonly #read: Promise<unknown>;
 
-  constructor(environment: Record<string, string>, folder: string, flags: readonly string[] = []) {
+  constructor(
+    environment: Record<string, string>,
+    folder: string,
+    flags: readonly string[] = [],
+    programArguments: readonly string[] = [],
+  ) {
     const main = new URL("../main.ts", import.meta.url).pathname;
     const config = new URL("../deno.json", import.meta.url).pathname;
     this.process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--config", config, ...flags, main],
+      args: ["run", "-A", "--config", config, ...flags, main, ...programArguments],
       cwd: folder,
       env: environment,
       stdin: "null",

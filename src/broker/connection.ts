@@ -33,6 +33,8 @@ export interface Link {
   readonly signal: AbortSignal;
   /** The heartbeat asked for: the broker notices a silent client after three of them at most. */
   readonly heartbeatMs: number;
+  /** While the broker takes no messages: resolves when it takes them again. A connection that is lost stays blocked. */
+  readonly blocked: () => Promise<void> | undefined;
 }
 
 /**
@@ -89,14 +91,14 @@ export class Connection {
    * @throws {BrokerUnavailable} when there is no connection after `patienceMs`, or login or certificate are refused.
    */
   async open(patienceMs: number): Promise<void> {
-    const deadline = Date.now() + patienceMs;
+    const deadline = performance.now() + patienceMs;
     for (let attempt = 0;; attempt++) {
       try {
         this.#supervision = this.#supervise(await this.#connect());
         return;
       } catch (error) {
         const pauseMs = this.#pauseMs(attempt);
-        const tooLate = this.#stopping.signal.aborted || Date.now() + pauseMs > deadline;
+        const tooLate = this.#stopping.signal.aborted || performance.now() + pauseMs > deadline;
         if (isRefusal(error) || isCertificateFault(error) || tooLate) throw new BrokerUnavailable(error);
         this.#options.log.info({ err: messageOf(error) }, "the broker is not there yet, trying again");
         await pause(pauseMs, this.#stopping.signal);
@@ -107,19 +109,22 @@ export class Connection {
   /** Keeps `role` running on every connection until `signal` aborts. */
   async keep(name: string, role: Role, signal: AbortSignal): Promise<void> {
     const ended = AbortSignal.any([signal, this.#stopping.signal]);
-    for (let attempt = 0; !ended.aborted; attempt++) {
+    for (let attempt = 0, pauseMs = 0; !ended.aborted; attempt++) {
       const link = await unlessAborted(this.#link.promise, ended);
       if (link === undefined) return;
-      const startedAt = Date.now();
+      const startedAt = performance.now();
       try {
         await role(link);
+        attempt = 0;
       } catch (error) {
         if (!link.signal.aborted && !ended.aborted) await this.#roleFailed(name, link, error);
       }
-      // What counts are failures in a row, on one connection.
-      if (link.signal.aborted || Date.now() - startedAt > LONGEST_PAUSE_MS) attempt = 0;
+      // What counts are failures in a row, on one connection. A role that ended without one, or outlived its last pause,
+      // had worked.
+      if (link.signal.aborted || performance.now() - startedAt > pauseMs) attempt = 0;
       // A role that ends while its connection lives lost only its channel: a pause keeps a lasting fault from spinning.
-      if (!link.signal.aborted) await pause(this.#pauseMs(attempt), ended);
+      pauseMs = this.#pauseMs(attempt);
+      if (!link.signal.aborted) await pause(pauseMs, ended);
     }
   }
 
@@ -146,7 +151,7 @@ export class Connection {
 
   async #supervise(first: Link): Promise<void> {
     for (let link: Link | undefined = first, attempt = 0; link !== undefined; attempt++) {
-      const connectedAt = Date.now();
+      const connectedAt = performance.now();
       this.#link.resolve(link);
       await whenAborted(link.signal);
       this.#link = Promise.withResolvers();
@@ -157,7 +162,7 @@ export class Connection {
         "the connection to the broker is gone",
       );
       // A broker that takes connections only to drop them is not asked ever faster.
-      if (Date.now() - connectedAt > LONGEST_PAUSE_MS) attempt = 0;
+      if (performance.now() - connectedAt > this.#pauseMs(attempt)) attempt = 0;
       link = await this.#reconnect(attempt);
     }
   }
@@ -192,8 +197,8 @@ export class Connection {
       throw worded(error, this.#url);
     });
     const gone = new AbortController();
-    const link = { model, signal: gone.signal, heartbeatMs: heartbeatOf(this.#url) };
-    this.#watch(model, gone);
+    const blocked = this.#watch(model, gone);
+    const link = { model, signal: gone.signal, heartbeatMs: heartbeatOf(this.#url), blocked };
     this.#model = model;
     try {
       this.#stopping.signal.throwIfAborted();
@@ -208,8 +213,9 @@ export class Connection {
     return link;
   }
 
-  #watch(model: ChannelModel, gone: AbortController): void {
+  #watch(model: ChannelModel, gone: AbortController): Link["blocked"] {
     const { log } = this.#options;
+    let blocked: PromiseWithResolvers<void> | undefined;
     let failure: Error | undefined;
     model.on("error", (error) => failure = error);
     model.on("close", (error) => {
@@ -219,13 +225,17 @@ export class Connection {
       if (!this.#stopping.signal.aborted) reset(streamOf(model));
     });
     model.on("blocked", (reason) => {
+      blocked ??= Promise.withResolvers();
       if (this.#model === model) this.#state = "blocked";
       log.error({ reason }, "the broker takes no messages (memory or disk alarm); events wait on disk");
     });
     model.on("unblocked", () => {
       if (this.#model === model && this.#state === "blocked") this.#state = "connected";
+      blocked?.resolve();
+      blocked = undefined;
       log.info("the broker takes messages again");
     });
+    return () => blocked?.promise;
   }
 
   #pauseMs(attempt: number): number {

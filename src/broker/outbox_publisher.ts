@@ -1,13 +1,20 @@
 import { Buffer } from "node:buffer";
 import type { Logger } from "pino";
-import type { Outbox, OutboxRow } from "../store/outbox.ts";
+import type { Outbox, OutboxMessage, OutboxRow } from "../store/outbox.ts";
 import type { Link } from "./connection.ts";
 import { APP_ID, ConfirmedChannel, PublishFailed } from "./publishing.ts";
+import { messageOf } from "./reply_codes.ts";
 import { ensureBackendQueue } from "./topology.ts";
 import { pause, unlessAborted } from "./waiting.ts";
 
 /** Events published and not yet confirmed: what a crash may repeat, and what a hung broker may hold. */
 const WINDOW = 50;
+/** and how many bytes of them, though always one. */
+const WINDOW_BYTES = 1024 * 1024;
+/** The most a broker takes in one message, by default since RabbitMQ 4.0; it closes the channel over a larger one. */
+const LARGEST_BODY_BYTES = 16 * 1024 * 1024;
+/** How much of what AMQP cannot carry its dead letter says, in characters. */
+const LONGEST_QUOTE = 1_000;
 /** How long a queue that nobody could route to is left alone. Its events wait; those of other queues do not. */
 const UNROUTABLE_PAUSE_MS = 2_000;
 /** How long the broker may confirm nothing before a worker that is to stop no longer waits for it. */
@@ -18,6 +25,8 @@ const IDLE_PAUSE_MS = 1_000;
 /** Options of {@link OutboxPublisher}. */
 export interface OutboxPublisherOptions {
   readonly outbox: Outbox;
+  /** The queue that keeps what can never be published as it is. */
+  readonly deadLetterQueue: string;
   readonly contentType: string;
   readonly workerId: string;
   readonly now: () => number;
@@ -29,7 +38,7 @@ export class OutboxPublisher {
   readonly #options: OutboxPublisherOptions;
   /** Queues nobody could route to, and until when they are left alone, by a clock that nobody puts back. */
   readonly #heldBack = new Map<string, number>();
-  #publishing = false;
+  #channel: ConfirmedChannel | undefined;
   /** How many events have left since the start. */
   #left = 0;
   #news = Promise.withResolvers<void>();
@@ -50,7 +59,7 @@ export class OutboxPublisher {
    */
   async drained(signal: AbortSignal): Promise<void> {
     // Twice: the publisher may be about to say it is idle while something new comes.
-    for (let pass = 0; pass < 2 && this.#publishing; pass++) {
+    for (let pass = 0; pass < 2 && this.#channel !== undefined; pass++) {
       const idle = this.#idle.promise.then(() => true);
       this.wake();
       while (true) {
@@ -65,50 +74,102 @@ export class OutboxPublisher {
   /** A role of the connection: publishes until the channel is gone. */
   readonly role = async (link: Link): Promise<void> => {
     const channel = await ConfirmedChannel.open(link);
-    this.#publishing = true;
+    this.#channel = channel;
     try {
       while (!channel.closed.aborted) {
+        await unlessAborted(link.blocked() ?? Promise.resolve(), channel.closed);
         await this.#lookAgain(link);
         const rows = await this.#next();
         if (rows.length > 0) await this.#publish(channel, rows);
         else await this.#pause(channel.closed);
       }
     } finally {
-      this.#publishing = false;
+      this.#channel = undefined;
       this.#becomeIdle();
       await channel.close();
     }
   };
 
+  /**
+   * Publishes an event that could not become durable first.
+   *
+   * @throws {PublishFailed} when it cannot leave now
+   */
+  readonly publishNow = async (message: OutboxMessage): Promise<void> => {
+    const channel = this.#channel;
+    if (channel === undefined) throw new PublishFailed("There is no connection to the broker");
+    const outcome = await channel.publish(
+      "",
+      message.queue,
+      Buffer.from(message.body),
+      this.#properties(message),
+    );
+    if (outcome === "unroutable") throw new PublishFailed(`The queue '${message.queue}' is gone`);
+  };
+
   async #next(): Promise<OutboxRow[]> {
     this.#news = Promise.withResolvers();
-    return await this.#options.outbox.next(WINDOW, [...this.#heldBack.keys()]);
+    return await this.#options.outbox.next(
+      { rows: WINDOW, bytes: WINDOW_BYTES },
+      [...this.#heldBack.keys()],
+    );
   }
 
   async #publish(channel: ConfirmedChannel, rows: readonly OutboxRow[]): Promise<void> {
-    const outcomes = await Promise.allSettled(
-      rows.map((row) => channel.publish("", row.queue, Buffer.from(row.body), this.#properties(row))),
-    );
+    const outcomes = await Promise.allSettled(rows.map((row) => this.#send(channel, row)));
     const done: number[] = [];
-    let failure: PublishFailed | undefined;
+    let failure: unknown;
     for (const [index, row] of rows.entries()) {
-      const outcome = outcomes[index];
-      if (outcome?.status === "fulfilled") {
-        if (outcome.value === "routed") done.push(row.position);
-        else this.#holdBack(row.queue);
-      } else if (outcome?.reason instanceof PublishFailed) failure = outcome.reason;
-      else {
-        const { messageId, type } = row;
-        this.#options.log.error(
-          { messageId, type, err: outcome?.reason },
-          "an event that AMQP cannot carry was dropped",
-        );
-        done.push(row.position);
-      }
+      const outcome = outcomes[index]!;
+      if (outcome.status === "rejected") failure = outcome.reason;
+      else if (outcome.value === "unroutable") this.#holdBack(row.queue);
+      else done.push(row.position);
     }
     await this.#options.outbox.remove(done);
     this.#left += done.length;
     if (failure !== undefined && !channel.closed.aborted) throw failure;
+  }
+
+  async #send(channel: ConfirmedChannel, row: OutboxRow): Promise<"routed" | "unroutable"> {
+    const body = Buffer.from(row.body);
+    if (body.length > LARGEST_BODY_BYTES) {
+      return await this.#keepAside(channel, row, `A body of ${body.length} bytes is too large`);
+    }
+    try {
+      return await channel.publish("", row.queue, body, this.#properties(row));
+    } catch (error) {
+      if (error instanceof PublishFailed) throw error;
+      return await this.#keepAside(channel, row, messageOf(error));
+    }
+  }
+
+  /** To the dead letters, for a person to look at: it would come to the same each time it is tried. */
+  async #keepAside(channel: ConfirmedChannel, row: OutboxRow, why: string): Promise<"routed"> {
+    const { deadLetterQueue, workerId, now, log } = this.#options;
+    const quote = (text: string | undefined) => text?.slice(0, LONGEST_QUOTE);
+    const event = {
+      messageId: quote(row.messageId),
+      type: quote(row.type),
+      correlationId: quote(row.correlationId),
+    };
+    const headers = {
+      "x-dead-reason": "not_publishable",
+      "x-dead-error": quote(why),
+      "x-dead-event": JSON.stringify(event),
+      "x-dead-queue": quote(row.queue),
+      "x-dead-exchange": "",
+      "x-dead-routing-key": quote(row.queue),
+      "x-dead-time": new Date(now()).toISOString(),
+      "x-dead-count": 1,
+      "x-dead-worker": workerId,
+    };
+    const body = Buffer.from(row.body).subarray(0, LARGEST_BODY_BYTES);
+    if (await channel.publish("", deadLetterQueue, body, { headers }) === "unroutable") {
+      // Somebody deleted it, and it is declared with the next connection at the latest: the event waits for that.
+      throw new PublishFailed(`The queue '${deadLetterQueue}' is gone`);
+    }
+    log.error({ ...event, queue: quote(row.queue), why }, "an event that AMQP cannot carry is a dead letter");
+    return "routed";
   }
 
   #holdBack(queue: string): void {
@@ -141,7 +202,7 @@ export class OutboxPublisher {
     }
   }
 
-  #properties(row: OutboxRow) {
+  #properties(row: OutboxMessage) {
     const { contentType, workerId, now } = this.#options;
     return {
       contentType,

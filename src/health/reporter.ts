@@ -1,12 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Announcer, EventOptions } from "../announcer.ts";
+import { PublishFailed } from "../broker/publishing.ts";
+import { StoreError } from "../store/database.ts";
+import type { OutboxMessage } from "../store/outbox.ts";
 import type { Session } from "../whatsapp/session.ts";
 import { healthOf } from "../whatsapp/states.ts";
 
 /** Options of {@link Reporter}. */
 export interface ReporterOptions {
   readonly announcer: Announcer;
+  /** Publishes an event past the outbox, for a disk that takes nothing. Throws {@link PublishFailed} without a broker. */
+  readonly publishNow: (message: OutboxMessage) => Promise<void>;
   readonly sessions: () => readonly Session[];
   /** The `data` of a `worker_status`. */
   readonly workerStatus: () => Promise<Record<string, unknown>>;
@@ -43,26 +48,45 @@ export class Reporter {
       sessions().flatMap(({ record, state }) =>
         announcer.health(record, healthOf(state), { collapseKey: `health ${record.numberId}`, expiresAtMs })
       ),
+      { patient: false },
     );
+  }
+
+  /** As {@link reportWorker}, for whom it does not matter whether that succeeds: the next report comes soon. */
+  tryToReportWorker(): void {
+    this.#safely(() => this.reportWorker());
   }
 
   /** Reports at once and then at its intervals, until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { statusIntervalMs, healthIntervalMs, log } = this.#options;
-    const safely = (report: () => Promise<void>) => () =>
-      report().catch((err) => log.error({ err }, "a report could not be written down"));
-    const reportWorker = safely(() => this.reportWorker());
+    const { statusIntervalMs, healthIntervalMs } = this.#options;
+    const reportWorker = () => this.#safely(() => this.reportWorker());
     await reportWorker();
     await Promise.all([
       every(statusIntervalMs, reportWorker, signal),
-      every(healthIntervalMs, safely(() => this.reportNumbers()), signal),
+      every(healthIntervalMs, () => this.#safely(() => this.reportNumbers()), signal),
     ]);
   }
 
+  async #safely(report: () => Promise<void>): Promise<void> {
+    try {
+      await report();
+    } catch (err) {
+      // That disk or broker take nothing is said where it is noticed; the next report is as good.
+      if (err instanceof StoreError || err instanceof PublishFailed) return;
+      this.#options.log.error({ err }, "a report could not be written down");
+    }
+  }
+
   async #announceWorker(options: EventOptions): Promise<void> {
-    const { announcer, workerStatus } = this.#options;
-    const data = await workerStatus();
-    await announcer.commit(announcer.event({ action: "worker_status", data }, options));
+    const { announcer, workerStatus, publishNow } = this.#options;
+    const status = async () => ({ action: "worker_status", data: await workerStatus() });
+    try {
+      await announcer.commit(announcer.event(await status(), options), { patient: false });
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      await publishNow(announcer.eventMessage(await status(), options));
+    }
   }
 }
 

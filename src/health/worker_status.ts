@@ -14,6 +14,8 @@ export interface WorkerStatusSources {
   readonly startedAtMs: number;
   readonly sessions: () => readonly Session[];
   readonly outbox: Outbox;
+  /** For how long nothing could be written; `undefined` while all is well. */
+  readonly diskFailingForMs: () => number | undefined;
   readonly brokerState: () => string;
   readonly isReader: () => boolean;
   /** Events of the backend found on command queues. */
@@ -47,6 +49,7 @@ export function workerStatus(sources: WorkerStatusSources): () => Promise<Record
         depth,
         oldestAgeMs: oldestAtMs === undefined ? null : Math.max(0, sources.now() - oldestAtMs),
       },
+      disk: diskStatus(sources.diskFailingForMs()),
       broker: {
         state: sources.brokerState(),
         reader: sources.isReader(),
@@ -61,4 +64,10 @@ export function workerStatus(sources: WorkerStatusSources): () => Promise<Record
       unhandledFaults: sources.unhandledFaults(),
     };
   };
+}
+
+function diskStatus(failingForMs: number | undefined): Record<string, unknown> {
+  return failingForMs === undefined
+    ? { state: "ok" }
+    : { state: "failing", failingForMs: Math.floor(failingForMs) };
 }

@@ -1,6 +1,23 @@
 import { join } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import {
+  corrupt,
+  damageOf,
+  DATABASE_FILE,
+  findSetAside,
+  finishSettingAside,
+  isMissedIn,
+  setAside,
+} from "./damage.ts";
+import { lockFolder } from "./folder_lock.ts";
 import { MIGRATIONS } from "./migrations.ts";
+import { Room } from "./room.ts";
+import { migrate, schemaVersion } from "./schema.ts";
+import { blameOf, StoreError } from "./store_error.ts";
+
+export { DATABASE_FILE } from "./damage.ts";
+export { isFolderLocked } from "./folder_lock.ts";
+export { StoreError } from "./store_error.ts";
 
 /** One write, to be committed together with others; made by the modules of `store/`, run by {@link Database.commit}. */
 export interface Statement {
@@ -11,54 +28,70 @@ export interface Statement {
 /** A row as SQLite gives it; the modules of `store/` turn it into their own types. */
 export type Row = Record<string, unknown>;
 
-/** Why a state folder cannot be used. Ends the program at start with exit code 73. */
-export class StoreError extends Error {
-  override readonly name = "StoreError";
-  constructor(
-    readonly code: "state_unusable" | "state_locked" | "state_corrupt" | "state_from_newer_version",
-    message: string,
-    readonly remedy: string,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
+/** How a write is to be made. */
+export interface CommitOptions {
+  /** Wait for a disk that takes nothing. @default true */
+  readonly patient?: boolean;
 }
 
-/** The name of the database inside `SESSION_DIR`. */
-export const DATABASE_FILE = "worker.db";
-const LOCK_FILE = "worker.lock";
+/** Options of {@link Database.open}. */
+export interface DatabaseOptions {
+  /** Names what is set aside. @default Date.now */
+  readonly now?: () => number;
+}
+
+/** A log that one large transaction has made longer than this is cut back to it. */
+const LONGEST_LOG_BYTES = 64 * 1024 * 1024;
 
 /**
  * The state of one worker: a SQLite file whose writes are durable (`synchronous=FULL`) when {@link commit} resolves.
  * Methods are asynchronous although SQLite is not, so that callers hold for a store across a network as well.
+ *
+ * Pages that are freed are used again, and the file stays as large as it ever had to be: giving pages back to the disk
+ * (`auto_vacuum`) moves others about for it, only for the next outage to take them again.
  */
 export class Database {
+  /** Whether there is room to write. */
+  readonly room: Room;
   readonly #sqlite: DatabaseSync;
+  readonly #folder: string;
   readonly #lock: Deno.FsFile | undefined;
   readonly #prepared = new Map<string, StatementSync>();
+  #damage: StoreError | undefined;
 
-  private constructor(sqlite: DatabaseSync, lock?: Deno.FsFile) {
+  private constructor(sqlite: DatabaseSync, folder: string, lock?: Deno.FsFile) {
     this.#sqlite = sqlite;
+    this.#folder = folder;
     this.#lock = lock;
+    const probe = `PRAGMA user_version=${schemaVersion(sqlite)}`;
+    this.room = new Room(() => void this.#run([{ sql: probe, parameters: [] }]));
   }
 
   /**
-   * Opens (and creates, and migrates) the state in `folder`, for this process alone.
+   * Opens (and creates, and migrates) the state in `folder`, for this process alone. A damaged database is set aside,
+   * and none is made in its place.
    *
-   * @throws {StoreError} when the folder cannot be written, another process holds it, or the file is damaged.
+   * @throws {StoreError} when the folder cannot be written, another process holds it, or the file is or was damaged.
    */
-  static async open(folder: string): Promise<Database> {
-    const lock = await lockFolder(folder);
+  static async open(folder: string, { now = Date.now }: DatabaseOptions = {}): Promise<Database> {
+    const lock = await lockFolder(folder).catch((error) => {
+      throw asStoreError(error, folder);
+    });
     try {
-      await lookFirst(folder);
-      const sqlite = new DatabaseSync(join(folder, DATABASE_FILE));
+      refuseMissed(folder);
+      const faults = damageOf(folder);
+      if (faults.length > 0) throw corrupt(folder, faults.join("; "), setAside(folder, now()));
+      const path = join(folder, DATABASE_FILE);
+      if (await exists(path)) refuseNewer(path, folder);
+      else await create(path);
+      const sqlite = new DatabaseSync(path);
       try {
         prepare(sqlite, folder);
+        return new Database(sqlite, folder, lock);
       } catch (error) {
         sqlite.close();
         throw error;
       }
-      return new Database(sqlite, lock);
     } catch (error) {
       lock.close();
       throw asStoreError(error, folder);
@@ -69,33 +102,25 @@ export class Database {
   static inMemory(): Database {
     const sqlite = new DatabaseSync(":memory:");
     migrate(sqlite);
-    return new Database(sqlite);
+    return new Database(sqlite, ":memory:");
   }
 
   /**
-   * Runs `statements` in one transaction. Resolved: all of them are on disk. Rejected: none is.
+   * Runs `statements` in one transaction. Resolved: all of them are on disk. Rejected: none is. While the disk takes
+   * nothing (full, read-only, failing) it waits, and all that is committed later waits behind it.
    *
-   * @throws {StoreError} when the disk is at fault: full, read-only, failing
+   * @returns how many rows were changed
+   * @throws {StoreError} when the database is damaged, or is not waited for any more
    */
-  // deno-lint-ignore require-await -- the interface is asynchronous so that a store across a network fits it
-  async commit(statements: readonly Statement[]): Promise<void> {
-    if (statements.length === 0) return;
-    // Prepared and not by `exec()`, whose errors do not say what SQLite's result code was.
-    try {
-      this.#statement("BEGIN IMMEDIATE").run();
-      for (const { sql, parameters } of statements) this.#statement(sql).run(...parameters);
-      this.#statement("COMMIT").run();
-    } catch (error) {
-      // A full disk may have rolled the transaction back already; a second ROLLBACK would hide the cause.
-      if (this.#sqlite.isTransaction) this.#statement("ROLLBACK").run();
-      throw asDiskError(error);
-    }
+  async commit(statements: readonly Statement[], options: CommitOptions = {}): Promise<number> {
+    if (statements.length === 0) return 0;
+    return await this.room.run(() => this.#run(statements), options);
   }
 
   /** All rows that `sql` selects. */
-  // deno-lint-ignore require-await -- as above
   async select(sql: string, ...parameters: SQLInputValue[]): Promise<Row[]> {
-    return this.#statement(sql).all(...parameters) as Row[];
+    const read = () => this.#judging(() => this.#statement(sql).all(...parameters) as Row[]);
+    return await this.room.run(read, { inOrder: false });
   }
 
   /** The first row that `sql` selects. */
@@ -104,8 +129,52 @@ export class Database {
   }
 
   close(): void {
+    this.room.end();
     this.#sqlite.close();
     this.#lock?.close();
+  }
+
+  #run(statements: readonly Statement[]): number {
+    return this.#judging(() => {
+      let changes = 0;
+      // Prepared and not by `exec()`, whose errors do not say what SQLite's result code was.
+      try {
+        this.#statement("BEGIN IMMEDIATE").run();
+        for (const { sql, parameters } of statements) {
+          changes += Number(this.#statement(sql).run(...parameters).changes);
+        }
+        this.#statement("COMMIT").run();
+        return changes;
+      } catch (error) {
+        // A full disk may have rolled the transaction back already; a second ROLLBACK would hide the cause.
+        if (this.#sqlite.isTransaction) this.#statement("ROLLBACK").run();
+        throw error;
+      }
+    });
+  }
+
+  /** Does `work`, and turns what it throws into what it means. */
+  #judging<T>(work: () => T): T {
+    if (this.#damage !== undefined) throw this.#damage;
+    try {
+      return work();
+    } catch (error) {
+      switch (blameOf(error)) {
+        case "disk":
+          throw unusable(error);
+        case "damage":
+          throw this.#damaged(error);
+        default:
+          throw error;
+      }
+    }
+  }
+
+  /** What was read from a damaged database must not be written back: nothing is done with it any more. */
+  #damaged(error: unknown): StoreError {
+    const damage = this.#damage = corrupt(this.#folder, messageOf(error));
+    this.room.condemn(damage);
+    return damage;
   }
 
   #statement(sql: string): StatementSync {
@@ -118,66 +187,55 @@ export class Database {
   }
 }
 
-/** Whether a running process holds the state in `folder`. */
-export async function isFolderLocked(folder: string): Promise<boolean> {
-  let file: Deno.FsFile;
-  try {
-    file = await Deno.open(join(folder, LOCK_FILE), { read: true, write: true });
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-  try {
-    return !(await file.tryLock(true));
-  } finally {
-    file.close();
-  }
+/** However often it is started: a worker that has lost its database does not begin with an empty one. */
+function refuseMissed(folder: string): void {
+  if (!isMissedIn(folder)) return;
+  finishSettingAside(folder);
+  throw corrupt(folder, "found earlier", join(folder, findSetAside(folder).at(-1)!));
 }
 
-/** The kernel frees this lock with the process, so a `kill -9` leaves nothing to clean up. */
-async function lockFolder(folder: string): Promise<Deno.FsFile> {
-  let file: Deno.FsFile;
-  try {
-    await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-    file = await Deno.open(join(folder, LOCK_FILE), { create: true, write: true, read: true, mode: 0o600 });
-  } catch (error) {
-    throw asStoreError(error, folder);
-  }
-  if (!(await file.tryLock(true))) {
-    file.close();
-    throw new StoreError(
-      "state_locked",
-      `Cannot use the state in '${folder}': another worker process holds it`,
-      "Stop the other process, or give this worker a SESSION_DIR of its own",
-    );
-  }
-  return file;
-}
-
-/**
- * Looks at an existing database before anything may write to it: opening one for writing replays and folds in its log,
- * and one that is damaged or newer is to stay exactly as it was found.
- */
-async function lookFirst(folder: string): Promise<void> {
-  const path = join(folder, DATABASE_FILE);
-  // Made here and not by SQLite, so that credentials are never readable to others, not even for a moment.
-  const file = await Deno.open(path, { create: true, write: true, mode: 0o600 });
-  const { size } = await file.stat();
-  file.close();
-  if (size === 0) return;
+/** Looked at before anything may write to it: a database that is newer is to stay exactly as it was found. */
+function refuseNewer(path: string, folder: string): void {
   const sqlite = new DatabaseSync(path, { readOnly: true });
+  let version: number;
   try {
-    const faults = quickCheck(sqlite);
-    if (faults.length > 0) throw corrupt(folder, faults.join("; "));
-    refuseNewer(userVersion(sqlite), folder);
+    version = schemaVersion(sqlite);
   } finally {
     sqlite.close();
   }
+  if (version <= MIGRATIONS.length) return;
+  throw new StoreError(
+    "state_from_newer_version",
+    `Cannot use the state in '${folder}': its schema is version ${version}, this worker knows ${MIGRATIONS.length}`,
+    "Install the newer worker again, or restore the state folder from before the upgrade",
+  );
+}
+
+/** Under another name until it is whole, so that an empty file is never taken for one that is new. */
+async function create(path: string): Promise<void> {
+  const unfinished = `${path}.new`;
+  for (const suffix of ["", "-journal"]) {
+    await Deno.remove(unfinished + suffix).catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    });
+  }
+  // Made here and not by SQLite, so that credentials are never readable to others, not even for a moment.
+  (await Deno.open(unfinished, { createNew: true, write: true, mode: 0o600 })).close();
+  const sqlite = new DatabaseSync(unfinished);
+  try {
+    migrate(sqlite);
+  } finally {
+    sqlite.close();
+  }
+  await Deno.rename(unfinished, path);
 }
 
 function prepare(sqlite: DatabaseSync, folder: string): void {
   sqlite.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=5000");
+  sqlite.exec(`PRAGMA journal_size_limit=${LONGEST_LOG_BYTES}`);
   migrate(sqlite);
+  // One that can only be read is to be found out now.
+  sqlite.exec(`PRAGMA user_version=${schemaVersion(sqlite)}`);
   // Restored from a backup they may be anybody's to read.
   for (const suffix of ["", "-wal", "-shm"]) {
     try {
@@ -188,63 +246,36 @@ function prepare(sqlite: DatabaseSync, folder: string): void {
   }
 }
 
-function refuseNewer(version: number, folder: string): void {
-  if (version <= MIGRATIONS.length) return;
-  throw new StoreError(
-    "state_from_newer_version",
-    `Cannot use the state in '${folder}': its schema is version ${version}, this worker knows ${MIGRATIONS.length}`,
-    "Install the newer worker again, or restore the state folder from before the upgrade",
-  );
-}
-
-function migrate(sqlite: DatabaseSync): void {
-  const version = userVersion(sqlite);
-  for (const [index, sql] of MIGRATIONS.entries()) {
-    if (index < version) continue;
-    sqlite.exec(`BEGIN IMMEDIATE; ${sql}; PRAGMA user_version=${index + 1}; COMMIT`);
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
-}
-
-function userVersion(sqlite: DatabaseSync): number {
-  return Number(sqlite.prepare("PRAGMA user_version").get()?.user_version ?? 0);
-}
-
-function quickCheck(sqlite: DatabaseSync): string[] {
-  return sqlite.prepare("PRAGMA quick_check(5)").all()
-    .map((row) => String(row.quick_check))
-    .filter((line) => line !== "ok");
-}
-
-function corrupt(folder: string, detail: string): StoreError {
-  return new StoreError(
-    "state_corrupt",
-    `Cannot use the database '${join(folder, DATABASE_FILE)}': it is damaged (${detail})`,
-    "Restore it from a backup, or move it aside and pair every number again; it holds the credentials, so never delete it",
-  );
 }
 
 function asStoreError(error: unknown, folder: string): unknown {
   if (error instanceof StoreError) return error;
-  const detail = error instanceof Error ? error.message : String(error);
-  if (/malformed|not a database/i.test(detail)) return corrupt(folder, detail);
+  if (blameOf(error) === "damage") return corrupt(folder, messageOf(error));
   return new StoreError(
     "state_unusable",
-    `Cannot use the state folder '${folder}': ${detail}`,
+    `Cannot use the state folder '${folder}': ${messageOf(error)}`,
     "Create it, give it to the user the worker runs as, and make room on its disk",
     { cause: error },
   );
 }
 
-/** SQLite's result codes for what the disk does, not the statement: BUSY, READONLY, IOERR, CORRUPT, FULL, CANTOPEN. */
-const DISK_ERRORS: readonly unknown[] = [5, 8, 10, 11, 13, 14];
-
-function asDiskError(error: unknown): unknown {
-  if (!(error instanceof Error) || !("errcode" in error)) return error;
-  if (!DISK_ERRORS.includes(Number(error.errcode) & 0xff)) return error;
+function unusable(error: unknown): StoreError {
   return new StoreError(
     "state_unusable",
-    `Cannot write the state: ${error.message}`,
+    `Cannot write the state: ${messageOf(error)}`,
     "Make room on the disk of SESSION_DIR, and see whether it is sound",
     { cause: error },
   );
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

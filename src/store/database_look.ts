@@ -2,12 +2,12 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { DatabaseSync } from "node:sqlite";
-import { DATABASE_FILE } from "./database.ts";
+import { DATABASE_FILE, faultsIn } from "./damage.ts";
 
 /** What a look at the database shows. */
 export interface DatabaseLook {
   readonly schemaVersion: number;
-  /** What `PRAGMA quick_check` says; empty when the file is sound. */
+  /** Empty when the file is sound. */
   readonly faults: readonly string[];
   readonly sessions: number;
   readonly outboxDepth: number;
@@ -69,13 +69,13 @@ function readOnly<T>(folder: string, settled: boolean, look: (sqlite: DatabaseSy
 function lookThrough(sqlite: DatabaseSync): DatabaseLook {
   const first = (sql: string) => Object.values(sqlite.prepare(sql).get() ?? {})[0];
   const schemaVersion = Number(first("PRAGMA user_version"));
-  const faults = sqlite.prepare("PRAGMA quick_check(5)").all().map((row) => String(row.quick_check));
-  const sound = faults.every((fault) => fault === "ok");
+  const faults = faultsIn(sqlite);
+  const sound = faults.length === 0;
   const count = (table: string) =>
     sound && schemaVersion > 0 ? Number(first(`SELECT count(*) FROM ${table}`)) : 0;
   return {
     schemaVersion,
-    faults: faults.filter((fault) => fault !== "ok"),
+    faults,
     sessions: count("session"),
     outboxDepth: count("outbox"),
   };

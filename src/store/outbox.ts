@@ -23,6 +23,12 @@ export interface OutboxRow extends OutboxMessage {
   readonly position: number;
 }
 
+/** How much is taken from the outbox at once. */
+export interface OutboxLimit {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
 /** How much waits to be published. */
 export interface OutboxDepth {
   readonly depth: number;
@@ -61,18 +67,31 @@ export class Outbox {
     return [{ sql: "DELETE FROM outbox WHERE collapse_key = ?", parameters: [message.collapseKey] }, insert];
   }
 
-  /** The oldest `limit` messages that are for none of `exceptQueues`; those that expired are dropped. */
-  async next(limit: number, exceptQueues: readonly string[]): Promise<OutboxRow[]> {
+  /**
+   * The oldest messages that are for none of `exceptQueues`, as many as `limit` allows but at least one; those that
+   * expired are dropped.
+   */
+  async next(limit: OutboxLimit, exceptQueues: readonly string[]): Promise<OutboxRow[]> {
+    await this.dropExpired();
+    const rows = await this.#database.select(
+      `SELECT * FROM (
+         SELECT *, sum(octet_length(body)) OVER (ORDER BY position) - octet_length(body) AS bytes_before FROM (
+           SELECT * FROM outbox WHERE queue NOT IN (SELECT value FROM json_each(?)) ORDER BY position LIMIT ?
+         )
+       ) WHERE bytes_before < ? ORDER BY position`,
+      JSON.stringify(exceptQueues),
+      limit.rows,
+      limit.bytes,
+    );
+    return rows.map(outboxRow);
+  }
+
+  /** Drops what is of no use any more. */
+  async dropExpired(): Promise<void> {
     await this.#database.commit([{
       sql: "DELETE FROM outbox WHERE expires_at <= ?",
       parameters: [this.#now()],
     }]);
-    const rows = await this.#database.select(
-      `SELECT * FROM outbox WHERE queue NOT IN (SELECT value FROM json_each(?)) ORDER BY position LIMIT ?`,
-      JSON.stringify(exceptQueues),
-      limit,
-    );
-    return rows.map(outboxRow);
   }
 
   /** Forgets what the broker has confirmed. */
@@ -86,7 +105,8 @@ export class Outbox {
   /** How much waits, and since when. */
   async depth(): Promise<OutboxDepth> {
     const row = await this.#database.selectOne(
-      "SELECT count(*) AS depth, min(created_at) AS oldest FROM outbox",
+      "SELECT count(*) AS depth, min(created_at) AS oldest FROM outbox WHERE expires_at IS NULL OR expires_at > ?",
+      this.#now(),
     );
     const depth = Number(row?.depth ?? 0);
     return depth === 0 ? { depth } : { depth, oldestAtMs: Number(row?.oldest) };

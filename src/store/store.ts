@@ -1,9 +1,10 @@
 import { Credentials } from "./credentials.ts";
-import { Database, type Statement } from "./database.ts";
+import { type CommitOptions, Database, type Statement } from "./database.ts";
 import { Ledger } from "./ledger.ts";
 import { Memory } from "./memory.ts";
 import { Outbox } from "./outbox.ts";
 import { Received } from "./received.ts";
+import type { Room } from "./room.ts";
 import { SessionRecords } from "./session_records.ts";
 
 /** Everything a worker keeps on disk, one part a subject. */
@@ -14,8 +15,10 @@ export interface Store {
   readonly outbox: Outbox;
   readonly received: Received;
   readonly sessions: SessionRecords;
-  /** Makes writes of several parts durable together: all or none. */
-  commit(statements: readonly Statement[]): Promise<void>;
+  /** Whether there is room to write. */
+  readonly room: Room;
+  /** Makes writes of several parts durable together, all or none; waits for the disk: see {@link Database.commit}. */
+  commit(statements: readonly Statement[], options?: CommitOptions): Promise<void>;
   close(): void;
 }
 
@@ -28,7 +31,8 @@ export function makeStore(database: Database, now: () => number): Store {
     outbox: new Outbox(database, now),
     received: new Received(database, now),
     sessions: new SessionRecords(database, now),
-    commit: (statements) => database.commit(statements),
+    room: database.room,
+    commit: async (statements, options) => void await database.commit(statements, options),
     close: () => database.close(),
   };
 }

@@ -4,6 +4,7 @@ import { OutboxPublisher } from "../../src/broker/outbox_publisher.ts";
 import { Database } from "../../src/store/database.ts";
 import { makeStore } from "../../src/store/store.ts";
 import type { OutboxMessage } from "../../src/store/outbox.ts";
+import { startBroker } from "../rabbitmq/broker.ts";
 import { startProxy } from "../rabbitmq/proxy.ts";
 import { sharedBroker } from "../rabbitmq/shared.ts";
 import { lookOn, queueExists, startBridge, timed, until } from "./bridge.ts";
@@ -11,8 +12,10 @@ import { lookOn, queueExists, startBridge, timed, until } from "./bridge.ts";
 const broker = await sharedBroker();
 
 /** An outbox that is published, and a listener on its queues. */
-async function startOutbox(options: { through?: number; contentType?: string; start?: boolean } = {}) {
-  const url = await broker.vhost();
+async function startOutbox(
+  options: { url?: string; through?: number; contentType?: string; start?: boolean } = {},
+) {
+  const url = options.url ?? await broker.vhost();
   const own = new URL(url);
   if (options.through !== undefined) own.port = String(options.through);
   const onlooker = await lookOn(url);
@@ -21,6 +24,7 @@ async function startOutbox(options: { through?: number; contentType?: string; st
   const store = makeStore(Database.inMemory(), () => clock.now());
   const publisher = new OutboxPublisher({
     outbox: store.outbox,
+    deadLetterQueue: "dead",
     contentType: options.contentType ?? "application/json",
     workerId: "worker-1",
     now: () => clock.now(),
@@ -154,13 +158,78 @@ Deno.test("role() does not publish what expired or was replaced while there was 
   assert.equal(test.received[1]!.properties.expiration, "30000");
 });
 
-Deno.test("role() is not stopped by an event that AMQP cannot carry", async () => {
+Deno.test("role() puts events that AMQP cannot carry among the dead letters, and goes on", async () => {
   await using test = await startOutbox();
   await test.listen("events");
-  await test.add({ messageId: "x".repeat(300) }, { messageId: "m" });
+  await test.onlooker.channel.assertQueue("dead", { durable: true });
+  await test.add(
+    { messageId: "x".repeat(300), body: '{"kept":1}' },
+    { messageId: "m1" },
+    { messageId: "q", queue: "q".repeat(300), body: '{"kept":2}' },
+    { messageId: "large", body: `{"text":"${"x".repeat(17_000_000)}"}` },
+    { messageId: "m2" },
+  );
+  const kept = new Map<string, string>();
+  for (let count = 0; count < 3; count++) {
+    const { content, properties: { headers } } = await test.onlooker.take("dead");
+    assert.equal(headers?.["x-dead-reason"], "not_publishable");
+    assert.match(String(headers?.["x-dead-error"]), /long|large|255/i);
+    kept.set(JSON.parse(String(headers?.["x-dead-event"])).messageId, String(content.subarray(0, 10)));
+  }
   await until(async () => await test.depth() === 0, { describe: "an empty outbox" });
-  assert.deepEqual(test.ids(), ["m"]);
-  assert.ok(test.bridge.logged.some((line) => line.includes("AMQP cannot carry")));
+  assert.deepEqual(test.ids(), ["m1", "m2"]);
+  assert.equal(kept.get("x".repeat(300)), '{"kept":1}');
+  assert.equal(kept.get("q"), '{"kept":2}');
+  assert.equal(kept.get("large"), '{"text":"x');
+  assert.equal(test.bridge.logged.filter((line) => line.includes("AMQP cannot carry")).length, 3);
+});
+
+Deno.test("role() carries large events, a few at a time", async () => {
+  await using test = await startOutbox();
+  await test.listen("events");
+  const large = series("large", 6).map((event) => ({ ...event, body: "x".repeat(8_000_000) }));
+  await test.add({ messageId: "first" }, ...large, { messageId: "last" });
+  await until(() => test.received.length === 8, { describe: "all", timeoutMs: 30_000 });
+  assert.deepEqual(test.ids(), ["first", ...large.map(({ messageId }) => messageId), "last"]);
+  assert.equal(test.received[1]!.content.length, 8_000_000);
+});
+
+Deno.test("role() has no more in flight than its window when the broker confirms nothing", async () => {
+  await using proxy = await startProxy(broker.port);
+  await using test = await startOutbox({ through: proxy.port });
+  await test.onlooker.channel.assertQueue("events", { durable: true });
+  await test.add({ messageId: "first" });
+  await until(async () => await test.depth() === 0, { describe: "a channel that works" });
+  proxy.blackhole("down");
+  await test.add(...series("m", 500));
+  await until(async () => await test.onlooker.depth("events") > 1, { describe: "what arrives unconfirmed" });
+  // The broker answers the onlooker after it has taken what came before on the other connection, or shortly after.
+  for (let look = 0; look < 20; look++) assert.ok(await test.onlooker.depth("events") <= 1 + 50);
+  assert.equal(await test.depth(), 500);
+  proxy.restore();
+  proxy.reset();
+  await until(async () => await test.depth() === 0, { describe: "an empty outbox", timeoutMs: 30_000 });
+  assert.ok(await test.onlooker.depth("events") <= 1 + 500 + 50);
+});
+
+Deno.test("role() publishes nothing while the broker is blocked, and goes on when it is not", async () => {
+  await using alarmed = await startBroker();
+  const url = await alarmed.vhost();
+  await using test = await startOutbox({ url });
+  await test.listen("events");
+  await test.add({ messageId: "before" });
+  await until(() => test.received.length === 1, { describe: "the first" });
+  await alarmed.ctl("set_vm_memory_high_watermark", "absolute", "1MB");
+  // The broker says that it is blocked when something is published.
+  await test.add({ messageId: "m0" });
+  await until(() => test.bridge.connection.state === "blocked", { describe: "a blocked connection" });
+  await test.add(...series("w", 200));
+  assert.equal(await test.depth(), 201);
+  assert.deepEqual(test.ids(), ["before"]);
+  await alarmed.ctl("set_vm_memory_high_watermark", "0.6");
+  await until(() => test.received.length === 202, { describe: "what waited", timeoutMs: 30_000 });
+  assert.deepEqual(test.ids(), ["before", "m0", ...series("w", 200).map(({ messageId }) => messageId)]);
+  assert.equal(test.bridge.connection.state, "connected");
 });
 
 Deno.test("drained() waits for what can leave, and only for that", async () => {

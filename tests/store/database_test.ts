@@ -100,30 +100,6 @@ Deno.test("open() finds what was committed before a kill -9", async () => {
   database.close();
 });
 
-Deno.test("open() refuses a damaged file and leaves every byte of it as it was", async () => {
-  const damages: Record<string, (file: string) => void> = {
-    "no database": (file) => Deno.writeTextFileSync(file, "this was a database once ".repeat(400)),
-    "a page overwritten": (file) => {
-      const bytes = Deno.readFileSync(file);
-      bytes.fill(0xff, 5 * 4096, 12 * 4096);
-      Deno.writeFileSync(file, bytes);
-    },
-    "cut short": (file) => Deno.truncateSync(file, 6000),
-  };
-  for (const [damage, inflict] of Object.entries(damages)) {
-    for (const killed of [false, true]) {
-      using folder = new Folder();
-      await leaveAsAfterKill9(folder);
-      if (!killed) (await Database.open(folder.path)).close();
-      inflict(folder.file);
-      const before = folder.contents();
-      await assert.rejects(Database.open(folder.path), refusedWith("state_corrupt"), damage);
-      assert.deepEqual(folder.contents(), before, `${damage}: untouched`);
-      assert.equal(await isFolderLocked(folder.path), false);
-    }
-  }
-});
-
 Deno.test("open() refuses a schema newer than it knows and does not even fold in its log", async () => {
   using folder = new Folder();
   await leaveAsAfterKill9(folder, MIGRATIONS.length + 1);
@@ -155,28 +131,65 @@ Deno.test("commit() makes all of its statements durable or none", async () => {
   again.close();
 });
 
-Deno.test("commit() tells a disk at fault from a statement at fault, and goes on when there is room again", async () => {
+Deno.test("commit() waits for a disk that is full, and what comes later waits behind it", async () => {
+  const told: string[] = [];
+  const database = Database.inMemory();
+  database.room.watch({
+    failing: ({ code }) => told.push(code),
+    recovered: () => told.push("recovered"),
+  });
+  const [page] = await database.select("PRAGMA page_count");
+  await database.select(`PRAGMA max_page_count=${page?.page_count}`);
+  const large = { sql: "INSERT INTO setting VALUES ('large', ?)", parameters: ["x".repeat(1e6)] };
+  const done: string[] = [];
+  const waiting = [
+    database.commit([remember("half"), large]).then(() => done.push("large")),
+    database.commit([remember("later")]).then(() => done.push("later")),
+  ];
+  const wrong = assert.rejects(database.commit([{ sql: "INSERT INTO nothing", parameters: [] }]), /nothing/);
+  assert.deepEqual(await keys(database), [], "reading goes on");
+  await assert.rejects(database.commit([remember("x")], { patient: false }), refusedWith("state_unusable"));
+  assert.deepEqual(done, []);
+  assert.ok(Number(database.room.failingForMs) >= 0);
+  assert.equal(await database.room.writable(AbortSignal.timeout(10)), false);
+
+  const writable = database.room.writable(AbortSignal.timeout(30_000));
+  await database.select("PRAGMA max_page_count=1000000");
+  await Promise.all([...waiting, wrong]);
+  assert.equal(await writable, true);
+  assert.deepEqual(done, ["large", "later"]);
+  assert.deepEqual(await keys(database), ["half", "large", "later"]);
+  assert.equal(database.room.failingForMs, undefined);
+  assert.deepEqual(told, ["state_unusable", "recovered"]);
+  database.close();
+});
+
+Deno.test("commit() refuses what waits when waiting ends, and what the disk does not take after that", async () => {
   const database = Database.inMemory();
   const [page] = await database.select("PRAGMA page_count");
   await database.select(`PRAGMA max_page_count=${page?.page_count}`);
   const large = { sql: "INSERT INTO setting VALUES ('large', ?)", parameters: ["x".repeat(1e6)] };
-  await assert.rejects(database.commit([remember("half"), large]), refusedWith("state_unusable"));
-  assert.deepEqual(await keys(database), []);
-  await database.select("PRAGMA max_page_count=1000000");
-  await database.commit([remember("half"), large]);
-  assert.deepEqual(await keys(database), ["half", "large"]);
+  const waiting = assert.rejects(database.commit([large]), refusedWith("state_unusable"));
+  const writable = database.room.writable(AbortSignal.timeout(30_000));
+  database.room.end();
+  await waiting;
+  await writable;
+  await assert.rejects(database.commit([large]), refusedWith("state_unusable"));
+  await database.commit([remember("small")]);
   database.close();
 });
 
-Deno.test("commit() takes a transaction that cannot begin or end for a disk at fault, not a statement", async () => {
+Deno.test("commit() waits for a transaction of somebody else's to end", async () => {
   using folder = new Folder();
   const database = await Database.open(folder.path);
   await database.select("PRAGMA busy_timeout=0");
   const other = new DatabaseSync(folder.file);
   other.exec("BEGIN IMMEDIATE");
-  await assert.rejects(database.commit([remember("late")]), refusedWith("state_unusable"));
+  const late = database.commit([remember("late")]);
+  await assert.rejects(database.commit([remember("x")], { patient: false }), refusedWith("state_unusable"));
   other.exec("ROLLBACK");
-  await database.commit([remember("late")]);
+  await late;
+  assert.deepEqual(await keys(database), ["late"]);
   other.close();
   database.close();
 });

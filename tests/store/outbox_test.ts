@@ -15,7 +15,7 @@ function startStore() {
   const clock = { now: 1_000 };
   const store = makeStore(Database.inMemory(), () => clock.now);
   const ids = async (limit = 10, except: string[] = []) =>
-    (await store.outbox.next(limit, except)).map(({ messageId }) => messageId);
+    (await store.outbox.next({ rows: limit, bytes: 1e6 }, except)).map(({ messageId }) => messageId);
   const add = async (...messages: OutboxMessage[]) => {
     for (const each of messages) await store.commit(store.outbox.adding(each));
   };
@@ -26,7 +26,7 @@ Deno.test("next() gives what waits in its order, whole, until it is removed", as
   using test = startStore();
   const { outbox } = test.store;
   await test.add(message("a", { correlationId: "c", body: '{"é":1}', expiresAtMs: 9_000 }), message("b"));
-  const [first, second] = await outbox.next(10, []);
+  const [first, second] = await outbox.next({ rows: 10, bytes: 1e6 }, []);
   assert.deepEqual(
     { ...first, position: 0 },
     {
@@ -46,7 +46,7 @@ Deno.test("next() gives what waits in its order, whole, until it is removed", as
   // A position is never given twice: a late removal cannot hit something new.
   await outbox.remove([second!.position]);
   await test.add(message("c"));
-  assert.ok((await outbox.next(1, []))[0]!.position > second!.position);
+  assert.ok((await outbox.next({ rows: 1, bytes: 1e6 }, []))[0]!.position > second!.position);
 });
 
 Deno.test("next() passes over queues that are held back", async () => {

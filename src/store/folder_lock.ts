@@ -1,0 +1,45 @@
+import { join } from "node:path";
+import { StoreError } from "./store_error.ts";
+
+const LOCK_FILE = "worker.lock";
+
+/** Whether a running process holds the state in `folder`. */
+export async function isFolderLocked(folder: string): Promise<boolean> {
+  let file: Deno.FsFile;
+  try {
+    file = await Deno.open(join(folder, LOCK_FILE), { read: true, write: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+  try {
+    return !(await file.tryLock(true));
+  } finally {
+    file.close();
+  }
+}
+
+/**
+ * Makes the folder if need be, and holds it for this process. The kernel frees the lock with the process, so a `kill -9`
+ * leaves nothing to clean up.
+ *
+ * @throws {StoreError} when another process holds it
+ */
+export async function lockFolder(folder: string): Promise<Deno.FsFile> {
+  await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+  const file = await Deno.open(join(folder, LOCK_FILE), {
+    create: true,
+    write: true,
+    read: true,
+    mode: 0o600,
+  });
+  if (!(await file.tryLock(true))) {
+    file.close();
+    throw new StoreError(
+      "state_locked",
+      `Cannot use the state in '${folder}': another worker process holds it`,
+      "Stop the other process, or give this worker a SESSION_DIR of its own",
+    );
+  }
+  return file;
+}
