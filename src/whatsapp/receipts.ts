@@ -28,6 +28,14 @@ export class Receipts {
   }
 
   /**
+   * A send is about to be handed to WhatsApp: writes that down. `answered`: it has been there before, and a receipt that
+   * came meanwhile has told so; handing it over again would be one more repeat, and would tell its statuses anew.
+   */
+  begin(record: SendRecord): Promise<"begun" | "answered"> {
+    return this.#inTurn(() => this.#begin(record));
+  }
+
+  /**
    * A status has been reached. Those before it are told first when nothing was heard of them: what was read has been
    * delivered, and Baileys tells only the last of two receipts that come together.
    */
@@ -48,6 +56,16 @@ export class Receipts {
     );
   }
 
+  async #begin(record: SendRecord): Promise<"begun" | "answered"> {
+    const current = await this.#store.ledger.find(record.numberId, record.fingerprint);
+    if (current?.final) {
+      await this.#answerAlso(current, record);
+      return "answered";
+    }
+    await this.#store.commit(this.#store.ledger.recording(record));
+    return "begun";
+  }
+
   async #reached(numberId: string, whatsappId: string, status: SendStatus): Promise<void> {
     let record = await this.#store.ledger.findByWhatsappId(numberId, whatsappId);
     if (record === undefined) return;
@@ -64,7 +82,7 @@ export class Receipts {
 
   async #failed(record: SendRecord, failure: SendFailure): Promise<void> {
     const current = await this.#store.ledger.find(record.numberId, record.fingerprint) ?? record;
-    if (isProgress("FAILED", current.status)) return;
+    if (isProgress("FAILED", current.status)) return await this.#answerAlso(current, record);
     const failed: SendRecord = {
       ...current,
       answerTo: record.answerTo,
@@ -74,9 +92,14 @@ export class Receipts {
     await this.#announcer.commit(this.#answer(failed, { ...failure }).statements);
   }
 
-  #inTurn(work: () => Promise<void>): Promise<void> {
+  /** What was told to one command is told to another one that wanted the same. */
+  async #answerAlso(current: SendRecord, { answerTo }: SendRecord): Promise<void> {
+    if (current.answerTo !== answerTo) await this.repeat({ ...current, answerTo });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#last.then(work);
-    this.#last = done.catch(() => {});
+    this.#last = done.then(() => {}, () => {});
     return done;
   }
 

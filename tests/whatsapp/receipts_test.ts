@@ -101,6 +101,35 @@ Deno.test("Receipts.failed() answers the command that asked last", async () => {
   assert.deepEqual((await test.told()).map(({ correlationId }) => correlationId), ["command-1", "command-2"]);
 });
 
+Deno.test("Receipts.begin() does not forget what a receipt has told since the send was read", async () => {
+  using test = await setUp();
+  const [, began] = await Promise.all([
+    test.receipts.reached("6", "3EB0AA", "DELIVERED"),
+    test.receipts.begin(RECORD),
+  ]);
+  assert.equal(began, "answered");
+  assert.equal((await test.record()).status, "DELIVERED");
+  await test.receipts.reached("6", "3EB0AA", "SENT");
+  assert.deepEqual((await test.told()).map(({ status }) => status), ["SENT", "DELIVERED"]);
+});
+
+Deno.test("Receipts.begin() and failed() leave no other command for the same send unanswered", async () => {
+  using test = await setUp();
+  await test.receipts.reached("6", "3EB0AA", "SENT");
+  assert.equal(await test.receipts.begin({ ...RECORD, answerTo: "command-2" }), "answered");
+  await test.receipts.failed({ ...RECORD, answerTo: "command-3" }, FAILURE);
+  const told = await test.told();
+  assert.deepEqual(told.map(({ correlationId }) => correlationId), ["command-1", "command-2", "command-3"]);
+  assert.equal(new Set(told.map(({ messageId }) => messageId)).size, 1);
+});
+
+Deno.test("Receipts.begin() lets a send that failed and may be retried go out", async () => {
+  using test = await setUp();
+  await test.receipts.failed(RECORD, FAILURE);
+  assert.equal(await test.receipts.begin({ ...await test.record(), status: "PENDING" }), "begun");
+  assert.equal((await test.record()).status, "PENDING");
+});
+
 Deno.test("Receipts.repeat() says the same again, under the same id", async () => {
   using test = await setUp();
   await test.receipts.reached("6", "3EB0AA", "SENT");

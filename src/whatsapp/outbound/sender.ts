@@ -60,7 +60,7 @@ export class Sender {
    * from the queue again.
    */
   async send({ command, commandId, expiresAtMs }: Send, signal: AbortSignal): Promise<"done" | "later"> {
-    const { store, receipts, sessionOf, holdMs = HOLD_MS, now } = this.#options;
+    const { receipts, sessionOf, holdMs = HOLD_MS, now } = this.#options;
     const record = await this.#recordOf(command, commandId);
     if (record.final) return await done(receipts.repeat(record));
 
@@ -87,7 +87,8 @@ export class Sender {
         return session.state === "banned" ? await done(receipts.failed(pending, BANNED)) : "later";
       }
       if (expiresAtMs <= now()) return await done(receipts.failed(pending, EXPIRED));
-      await store.commit(store.ledger.recording(pending));
+      // Not by what was read before the wait: receipts may have come first when the link did.
+      if (await receipts.begin(pending) === "answered") return "done";
       transmission = await session.transmit(record.chat, message, {
         whatsappId: record.whatsappId,
         timeoutMs: this.#options.messageTimeoutMs,
