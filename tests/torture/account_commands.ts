@@ -3,7 +3,7 @@
 import type { Received } from "../backend/backend.ts";
 import { answersTo } from "./account_sends.ts";
 import type { Account, CommandFact, Facts, Hole } from "./facts.ts";
-import { instant } from "./instant.ts";
+import { byInstant, instant } from "./instant.ts";
 
 /** Accounts for all session commands and health requests. */
 export function accountForCommands({ commands, received }: Facts): Account {
@@ -66,7 +66,7 @@ function holeOf(
     id,
     sentence,
     traces: [command.amqpId],
-    history: [
+    history: byInstant([
       ...command.attemptsAtMs.map((atMs) =>
         `${instant(atMs)} ${id}: backend publishes ${what} for ${
           command.body.workerId ?? "nobody"
@@ -78,6 +78,6 @@ function holeOf(
       ...answers.map((answer) =>
         `${instant(answer.at)} ${id}: ${describe(answer)} of ${answer.body.workerId}`
       ),
-    ].sort(),
+    ]),
   };
 }

@@ -2,7 +2,7 @@
 
 import type { Received } from "../backend/backend.ts";
 import type { Account, Facts, Hole, InboundFact } from "./facts.ts";
-import { instant } from "./instant.ts";
+import { byInstant, instant } from "./instant.ts";
 import { outOfPlace } from "./order.ts";
 
 interface Trail {
@@ -102,7 +102,7 @@ function holeOf(
     id: text,
     sentence,
     traces: whatsappId === undefined ? [] : [whatsappId],
-    history: [trail, ...neighbours].flatMap((one) => one === undefined ? [] : historyOf(one)).sort(),
+    history: byInstant([trail, ...neighbours].flatMap((one) => one === undefined ? [] : historyOf(one))),
   };
 }
 

@@ -3,7 +3,7 @@
 import type { Received } from "../backend/backend.ts";
 import type { Publication } from "./backend.ts";
 import type { Account, Facts, Hole, SendFact, ShownFact } from "./facts.ts";
-import { instant } from "./instant.ts";
+import { byInstant, instant } from "./instant.ts";
 import { outOfPlace } from "./order.ts";
 
 const ORDER = ["FAILED", "SENT", "DELIVERED", "READ", "PLAYED"];
@@ -163,7 +163,7 @@ function holeOf(
     id: text,
     sentence,
     traces: [text, ...commands.map(({ amqpId }) => amqpId), ...shown.map(({ whatsappId }) => whatsappId)],
-    history: [trail, ...neighbours].flatMap((one) => one === undefined ? [] : historyOf(one)).sort(),
+    history: byInstant([trail, ...neighbours].flatMap((one) => one === undefined ? [] : historyOf(one))),
   };
 }
 
