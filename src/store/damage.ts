@@ -13,14 +13,10 @@ const SET_ASIDE = `${DATABASE_FILE}.damaged-`;
 
 /** What is wrong with the files of the database in `folder`, which nobody has open; empty when there are none. */
 export function damageOf(folder: string): string[] {
-  const path = join(folder, DATABASE_FILE);
-  const size = sizeOf(path);
-  const wal = contentOf(`${path}-wal`);
-  if (size === undefined && wal.length === 0) return [];
-  // SQLite would take it for a new one, and throw its log away. This worker never leaves one that is not whole.
-  if (!size) return [size === undefined ? "the file is gone, its log is there" : "the file is empty"];
-  const fault = walFault(wal, contentOf(`${path}-shm`));
+  const fault = fileFaultIn(folder);
   if (fault !== undefined) return [fault];
+  const path = join(folder, DATABASE_FILE);
+  if (sizeOf(path) === undefined) return [];
   const sqlite = new DatabaseSync(path, { readOnly: true });
   try {
     return faultsIn(sqlite);
@@ -30,6 +26,17 @@ export function damageOf(folder: string): string[] {
   } finally {
     sqlite.close();
   }
+}
+
+/** What SQLite would not even notice, and lose data over. */
+export function fileFaultIn(folder: string): string | undefined {
+  const path = join(folder, DATABASE_FILE);
+  const size = sizeOf(path);
+  const wal = contentOf(`${path}-wal`);
+  if (size === undefined) return wal.length === 0 ? undefined : "the file is gone, its log is there";
+  // SQLite would take it for a new one, and throw its log away. This worker never leaves one that is not whole.
+  if (size === 0) return "the file is empty";
+  return walFault(wal, contentOf(`${path}-shm`));
 }
 
 /** What `PRAGMA quick_check` says, and whether the schema is the one it should be. */
@@ -66,8 +73,15 @@ function moveTo(folder: string, place: string): void {
 
 /** The names of the damaged databases that were set aside in `folder`, oldest first. */
 export function findSetAside(folder: string): string[] {
-  const names = [...Deno.readDirSync(folder)].map(({ name }) => name)
-    .filter((name) => name.startsWith(SET_ASIDE));
+  let names: string[];
+  try {
+    names = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) =>
+      name.startsWith(SET_ASIDE)
+    );
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
   return [...new Set(names.map((name) => name.replace(/-(?:wal|shm)$/, "")))].sort();
 }
 

@@ -237,6 +237,8 @@ Deno.test("drained() waits for what can leave, and only for that", async () => {
   await using test = await startOutbox({ through: proxy.port });
   const patience = () => AbortSignal.timeout(20_000);
   await test.listen("events");
+  await test.add({ messageId: "first" });
+  await until(() => test.received.length === 1, { describe: "a channel that works" });
   await test.add(...series("m", 500));
   await test.publisher.drained(patience());
   assert.equal(await test.depth(), 0);

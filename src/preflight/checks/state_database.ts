@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import { EXIT } from "../../exit_codes.ts";
-import { DATABASE_FILE } from "../../store/database.ts";
+import { DATABASE_FILE, fileFaultIn, findSetAside, isMissedIn, remedyFor } from "../../store/damage.ts";
+import { isFolderLocked } from "../../store/database.ts";
 import { MIGRATIONS } from "../../store/migrations.ts";
 import { type Check, failure, type Finding, messageOf, ok, type Trouble, warning } from "../check.ts";
 import { type DatabaseLook, lookAtDatabase } from "../../store/database_look.ts";
+import { blameOf } from "../../store/store_error.ts";
 import { stateFolder } from "./state_folder.ts";
 
 /** Reading it through takes SQLite a second for each GiB or so, in which nothing else happens in this program. */
@@ -24,11 +26,17 @@ export const stateDatabase: Check = {
       info = await Deno.stat(file);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
+      const fault = fileFaultIn(path);
+      if (fault !== undefined) return { findings: [failure(damaged(path, fault))] };
+      if (isMissedIn(path)) return { findings: [failure(missed(path))] };
       return { findings: [ok("none yet; the first start makes it", { file, present: false })] };
     }
     if (!info.isFile) return { findings: [failure(unusable(file, "it is no regular file"))] };
     if (info.size > TOO_LARGE_BYTES) return { findings: [tooLarge(file, info.size)] };
-    return { findings: [...judge(path, file), ...permissions(file, info.mode)] };
+    // Beside the worker that writes them the files are never all of one moment.
+    const fault = await isFolderLocked(path) ? undefined : fileFaultIn(path);
+    if (fault !== undefined) return { findings: [failure(damaged(path, fault))] };
+    return { findings: [...judge(path, file), ...permissions(file, info.mode), ...keptAside(path)] };
   },
 };
 
@@ -38,10 +46,9 @@ function judge(folder: string, file: string): Finding[] {
     look = lookAtDatabase(folder);
   } catch (error) {
     const said = messageOf(error);
-    const damage = /malformed|not a database|no such table/i.test(said);
-    return [failure(damage ? damaged(file, said) : unusable(file, said))];
+    return [failure(blameOf(error) === "damage" ? damaged(folder, said) : unusable(file, said))];
   }
-  if (look.faults.length > 0) return [failure(damaged(file, look.faults.join("; ")))];
+  if (look.faults.length > 0) return [failure(damaged(folder, look.faults.join("; ")))];
   const { schemaVersion, sessions, outboxDepth } = look;
   const known = MIGRATIONS.length;
   const facts = { file, present: true, schemaVersion, newestSchemaVersion: known, sessions, outboxDepth };
@@ -73,13 +80,29 @@ function permissions(file: string, mode: number | null): Finding[] {
   })];
 }
 
-const damaged = (file: string, said: string): Trouble => ({
+const damaged = (folder: string, said: string): Trouble => ({
   code: "database_damaged",
-  found: `'${file}' is damaged (${said})`,
-  remedy:
-    "Stop the worker and restore the file from a backup, or move it aside and pair every number again; " +
-    "never delete it: it holds the credentials",
+  found: `'${join(folder, DATABASE_FILE)}' is damaged (${said})`,
+  remedy: `Start the worker once: it sets the file aside, and refuses. Then: ${remedyFor(folder)}`,
 });
+
+const missed = (folder: string): Trouble => ({
+  code: "database_set_aside",
+  found: `A damaged database was set aside as '${latestAside(folder)}', and nothing is in its place`,
+  remedy: remedyFor(folder),
+});
+
+/** Beside a sound one: whoever restored a backup may still want to look at it. */
+function keptAside(folder: string): Finding[] {
+  if (findSetAside(folder).length === 0) return [];
+  return [warning({
+    code: "damaged_database_kept",
+    found: `A damaged database is still kept as '${latestAside(folder)}'`,
+    remedy: `Once nothing of it is needed any more: mv '${latestAside(folder)}'* /a/safe/place/`,
+  })];
+}
+
+const latestAside = (folder: string) => join(folder, findSetAside(folder).at(-1) ?? "");
 
 const unusable = (file: string, said: string): Trouble => ({
   code: "database_unusable",
