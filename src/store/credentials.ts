@@ -1,5 +1,10 @@
 import type { Database, Statement } from "./database.ts";
 
+/** How many plaintexts of a number are remembered: more than a link that dies can have been told of in vain. */
+const PLAINTEXTS_KEPT = 2048;
+/** What is longer is the history of a new device, which is not worth keeping twice. */
+const LONGEST_PLAINTEXT_BYTES = 64 * 1024;
+
 /** One key of a session: `value` is its serialised form, `null` to remove it. */
 export interface CredentialChange {
   readonly type: string;
@@ -7,7 +12,7 @@ export interface CredentialChange {
   readonly value: string | null;
 }
 
-/** The secrets of every number: the device's identity and all Signal keys and ratchets. */
+/** The secrets of every number: the device's identity, all Signal keys and ratchets, and what they decrypted lately. */
 export class Credentials {
   readonly #database: Database;
 
@@ -26,9 +31,18 @@ export class Credentials {
     return new Map(rows.map((row) => [String(row.id), String(row.value)]));
   }
 
-  /** Makes all of `changes` durable together: a ratchet must never be newer than the keys it came from. */
-  async write(numberId: string, changes: readonly CredentialChange[]): Promise<void> {
-    await this.#database.commit(changes.map(({ type, id, value }): Statement =>
+  /**
+   * Makes all of `changes` durable together: a ratchet must never be newer than the keys it came from, nor than what
+   * was done with it.
+   *
+   * @param further what is to be durable with them
+   */
+  async write(
+    numberId: string,
+    changes: readonly CredentialChange[],
+    further: readonly Statement[] = [],
+  ): Promise<void> {
+    const statements = changes.map(({ type, id, value }): Statement =>
       value === null
         ? {
           sql: "DELETE FROM credential WHERE number_id = ? AND type = ? AND id = ?",
@@ -39,11 +53,39 @@ export class Credentials {
                 ON CONFLICT (number_id, type, id) DO UPDATE SET value = excluded.value`,
           parameters: [numberId, type, id, value],
         }
-    ));
+    );
+    await this.#database.commit([...statements, ...further]);
+  }
+
+  /** What a ciphertext with this hash was decrypted to, if that was lately. */
+  async plaintextOf(numberId: string, ciphertextHash: Uint8Array): Promise<Uint8Array | undefined> {
+    const row = await this.#database.selectOne(
+      "SELECT plaintext FROM plaintext WHERE number_id = ? AND ciphertext_hash = ?",
+      numberId,
+      ciphertextHash,
+    );
+    return row?.plaintext as Uint8Array | undefined;
+  }
+
+  /** The writes that remember what a ciphertext was decrypted to, in place of the oldest that is remembered. */
+  remembering(numberId: string, ciphertextHash: Uint8Array, plaintext: Uint8Array): Statement[] {
+    if (plaintext.length > LONGEST_PLAINTEXT_BYTES) return [];
+    return [{
+      sql: `INSERT INTO plaintext (number_id, position, ciphertext_hash, plaintext)
+            SELECT ?, coalesce(max(position), 0) + 1, ?, ? FROM plaintext WHERE number_id = ?`,
+      parameters: [numberId, ciphertextHash, plaintext, numberId],
+    }, {
+      sql: `DELETE FROM plaintext WHERE number_id = ?
+            AND position <= (SELECT max(position) FROM plaintext WHERE number_id = ?) - ${PLAINTEXTS_KEPT}`,
+      parameters: [numberId, numberId],
+    }];
   }
 
   /** The writes that forget everything about a number's device. */
   forgetting(numberId: string): Statement[] {
-    return [{ sql: "DELETE FROM credential WHERE number_id = ?", parameters: [numberId] }];
+    return ["credential", "plaintext"].map((table) => ({
+      sql: `DELETE FROM ${table} WHERE number_id = ?`,
+      parameters: [numberId],
+    }));
   }
 }

@@ -1,5 +1,6 @@
 import { initial } from "./migrations/0001_initial.ts";
 import { outboxExpiry } from "./migrations/0002_outbox_expiry.ts";
+import { plaintext } from "./migrations/0003_plaintext.ts";
 
 /** Schema changes in order: the state folder's `PRAGMA user_version` is how many of them it has seen. Only ever append. */
-export const MIGRATIONS: readonly string[] = [initial, outboxExpiry];
+export const MIGRATIONS: readonly string[] = [initial, outboxExpiry, plaintext];

@@ -8,6 +8,7 @@ import {
   type SignalDataTypeMap,
 } from "@whiskeysockets/baileys";
 import type { CredentialChange, Credentials } from "../store/credentials.ts";
+import type { Statement } from "../store/database.ts";
 
 const CREDS = "creds";
 
@@ -21,6 +22,12 @@ export class CredentialsUnreadable extends Error {
 export interface StoredAuthState extends AuthenticationState {
   /** Makes the device's identity durable; a device that is not linked yet is not worth keeping. */
   save(): Promise<void>;
+  /** Makes changes of keys durable, together with other writes: all or none. */
+  commit(keys: SignalDataSet, further: readonly Statement[]): Promise<void>;
+  /** What a ciphertext with this hash was decrypted to, if that was lately. */
+  plaintextOf(ciphertextHash: Uint8Array): Promise<Uint8Array | undefined>;
+  /** The writes that remember what a ciphertext was decrypted to. */
+  remembering(ciphertextHash: Uint8Array, plaintext: Uint8Array): Statement[];
   /**
    * Refuses every further change of a key. For a socket that is over: it goes on decrypting what it had been given, cannot
    * tell the server so, and the next socket, which gets the same messages again, would find their keys used up.
@@ -47,6 +54,10 @@ export async function loadAuthState(credentials: Credentials, numberId: string):
   const stored = (await credentials.read(numberId, CREDS, [CREDS])).get(CREDS);
   const creds = stored === undefined ? initAuthCreds() : parseCreds(stored);
   let sealed = false;
+  const commit = async (data: SignalDataSet, further: readonly Statement[]) => {
+    if (sealed) throw new Error("The socket is over: its keys change no more");
+    await credentials.write(numberId, changesOf(data), further);
+  };
   return {
     creds,
     keys: {
@@ -57,11 +68,11 @@ export async function loadAuthState(credentials: Credentials, numberId: string):
         }
         return values;
       },
-      set: async (data) => {
-        if (sealed) throw new Error("The socket is over: its keys change no more");
-        await credentials.write(numberId, changesOf(data));
-      },
+      set: (data) => commit(data, []),
     },
+    commit,
+    plaintextOf: (hash) => credentials.plaintextOf(numberId, hash),
+    remembering: (hash, plaintext) => credentials.remembering(numberId, hash, plaintext),
     seal: () => {
       sealed = true;
     },

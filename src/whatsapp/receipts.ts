@@ -1,4 +1,9 @@
-import { proto, type WAMessageUpdate } from "@whiskeysockets/baileys";
+import {
+  type BinaryNode,
+  getBinaryNodeChildren,
+  isJidGroup,
+  isJidStatusBroadcast,
+} from "@whiskeysockets/baileys";
 import type { Announcer } from "../announcer.ts";
 import { parseJson } from "../contract/json.ts";
 import type { Statement } from "../store/database.ts";
@@ -125,18 +130,27 @@ export class Receipts {
   }
 }
 
-const { Status } = proto.WebMessageInfo;
+/** What a receipt says of messages. */
+export interface Receipt {
+  readonly whatsappIds: readonly string[];
+  readonly status: SendStatus;
+}
 
-/** The status a receipt stands for; `undefined` for what is told by other means. */
-export function statusOf({ update }: WAMessageUpdate): SendStatus | undefined {
-  switch (update.status) {
-    case Status.DELIVERY_ACK:
-      return "DELIVERED";
-    case Status.READ:
-      return "READ";
-    case Status.PLAYED:
-      return "PLAYED";
-    default:
-      return undefined;
-  }
+/** The types of receipts that say how far a message has come; one without a type says that it was delivered. */
+const STATUS_OF_TYPE: ReadonlyMap<string, SendStatus> = new Map([
+  ["inactive", "DELIVERED"],
+  ["read", "READ"],
+  ["played", "PLAYED"],
+]);
+
+/** What a `<receipt>` says of messages of this number; `undefined` for what is no news of them. */
+export function receiptOf({ attrs, content }: BinaryNode): Receipt | undefined {
+  const { id, from = "", type, recipient } = attrs;
+  const status = type === undefined ? "DELIVERED" : STATUS_OF_TYPE.get(type);
+  // With a recipient, another device of the account tells what it has done with a message of somebody else.
+  if (id === undefined || status === undefined || recipient !== undefined) return undefined;
+  // In a group everybody reports for themselves.
+  if (isJidGroup(from) || isJidStatusBroadcast(from)) return undefined;
+  const list = Array.isArray(content) ? getBinaryNodeChildren(content[0], "item") : [];
+  return { whatsappIds: [id, ...list.map((item) => item.attrs.id ?? "")], status };
 }

@@ -222,7 +222,8 @@ export class Session {
         onOpen: (account) => this.#traffic.inTurn("connecting", () => this.#opened(account, signal)),
         onClose: (closure) => this.#traffic.inTurn("handling a close", () => closed.resolve(closure)),
         onMessages: (messages) => this.#traffic.messages(messages, socket),
-        onUpdates: (updates) => this.#traffic.updates(updates),
+        onDecrypted: (message) => this.#traffic.decrypted(message, socket),
+        onReceipt: (receipt) => this.#traffic.receipt(receipt),
         onAck: (whatsappId, error) => this.#traffic.ack(whatsappId, error),
       },
     });

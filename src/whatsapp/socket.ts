@@ -6,12 +6,15 @@ import makeWASocket, {
   type proto,
   type WAMessage,
   type WAMessageKey,
-  type WAMessageUpdate,
 } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
 import type { StoredAuthState } from "./auth_state.ts";
 import { baileysLogger } from "./baileys_logger.ts";
 import { type Closure, closureOf, closureOfUpgrade, describe } from "./close_codes.ts";
+import { Stanzas } from "./inbound/stanzas.ts";
+import { takeInOrder } from "./in_order.ts";
+import { type Receipt, receiptOf } from "./receipts.ts";
+import type { Effect } from "./signal_keys.ts";
 import { durableSignalRepository } from "./signal_repository.ts";
 
 /** How long the server may take to answer the connection attempt, and any query. */
@@ -42,8 +45,15 @@ export interface SocketEvents {
   onOpen(account: LinkedAccount): void;
   /** Called once; nothing follows. */
   onClose(closure: Closure): void;
+  /**
+   * A message was decrypted. The effect becomes durable together with the keys that it used up, and only then is WhatsApp
+   * told that the message has arrived.
+   */
+  onDecrypted(message: WAMessage): Promise<Effect>;
+  /** Messages of every kind, those that were decrypted again. */
   onMessages(messages: WAMessage[]): void;
-  onUpdates(updates: WAMessageUpdate[]): void;
+  /** How far messages have come. WhatsApp is told that the receipt has arrived when this resolves. */
+  onReceipt(receipt: Receipt): Promise<void>;
   /** WhatsApp's server took a message, or refused it with an error code. */
   onAck(whatsappId: string, error: string | undefined): void;
 }
@@ -77,6 +87,7 @@ export interface Socket {
 /** Opens a socket to WhatsApp with the settings of a gateway that keeps nothing but what it must. */
 export function openSocket(options: SocketOptions): Socket {
   const { url, auth, events, findSent, qrLifetimeMs, watchdogMs = WATCHDOG_MS, log } = options;
+  const stanzas = new Stanzas(log);
   const baileys = makeWASocket({
     waWebSocketUrl: url,
     auth,
@@ -88,7 +99,10 @@ export function openSocket(options: SocketOptions): Socket {
     // The phone would stop its own notifications for as long as a companion says it is online.
     markOnlineOnConnect: false,
     getMessage: findSent,
-    makeSignalRepository: durableSignalRepository(auth),
+    makeSignalRepository: durableSignalRepository(auth, async (ciphertext, plaintext) => {
+      const message = stanzas.messageOf(ciphertext, plaintext, auth.creds.me);
+      return message === undefined ? { statements: [] } : await events.onDecrypted(message);
+    }),
     ...(qrLifetimeMs === undefined ? {} : { qrTimeout: qrLifetimeMs }),
   });
   const watchdog = setTimeout(() => {
@@ -130,7 +144,20 @@ export function openSocket(options: SocketOptions): Socket {
     }
   });
   baileys.ev.on("messages.upsert", ({ messages }) => ended || events.onMessages(messages));
-  baileys.ev.on("messages.update", (updates) => ended || events.onUpdates(updates));
+  const onError = (error: unknown) => log.error({ err: error }, "a stanza of WhatsApp could not be taken");
+  takeInOrder(baileys.ws, "CB:message", {
+    first: (stanza) => stanzas.add(stanza),
+    isOver: () => ended,
+    onError,
+  });
+  takeInOrder(baileys.ws, "CB:receipt", {
+    first: async (stanza) => {
+      const receipt = receiptOf(stanza);
+      if (receipt !== undefined) await events.onReceipt(receipt);
+    },
+    isOver: () => ended,
+    onError,
+  });
   baileys.ws.on("CB:ack,class:message", ({ attrs }: { attrs: Record<string, string | undefined> }) => {
     if (!ended && attrs.id !== undefined) events.onAck(attrs.id, attrs.error);
   });

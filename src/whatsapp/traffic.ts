@@ -1,16 +1,19 @@
-import { proto, type WAMessage, type WAMessageUpdate } from "@whiskeysockets/baileys";
+import { proto, type WAMessage } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
+import type { Announcer } from "../announcer.ts";
 import type { SessionRecord } from "../store/session_records.ts";
 import type { Store } from "../store/store.ts";
 import type { Inbound } from "./inbound/inbound.ts";
 import { addPhoneNumber } from "./inbound/phone_number.ts";
-import { type Receipts, statusOf } from "./receipts.ts";
+import type { Receipt, Receipts } from "./receipts.ts";
+import type { Effect } from "./signal_keys.ts";
 import type { Socket } from "./socket.ts";
 import { Transmissions } from "./transmissions.ts";
 
 /** What messages and receipts become durable with. */
 export interface TrafficContext {
   readonly store: Store;
+  readonly announcer: Announcer;
   readonly receipts: Receipts;
   readonly inbound: Inbound;
 }
@@ -48,14 +51,30 @@ export class Traffic extends Transmissions {
     });
   }
 
-  /** Messages came in. */
+  /** A message is being decrypted: what has to become of it together with the keys it uses up. */
+  async decrypted(message: WAMessage, socket: Socket): Promise<Effect> {
+    return {
+      statements: await this.#context.inbound.taking(
+        this.#owner.record,
+        await this.#identified(message, socket),
+        socket.account,
+      ),
+      done: () => this.#context.announcer.announced(),
+    };
+  }
+
+  /** Messages came in; those that were decrypted are taken already. */
   messages(messages: readonly WAMessage[], socket: Socket): void {
     for (const message of messages) this.inTurn("taking a message", () => this.#received(message, socket));
   }
 
-  /** Receipts came in, among other news of messages. */
-  updates(updates: readonly WAMessageUpdate[]): void {
-    for (const update of updates) this.inTurn("taking a receipt", () => this.#receipted(update));
+  /** A receipt came in. Resolves when what it says is durable; rejects when that cannot be. */
+  async receipt({ whatsappIds, status }: Receipt): Promise<void> {
+    for (const whatsappId of whatsappIds) {
+      await this.#context.receipts.reached(this.#owner.record.numberId, whatsappId, status);
+      // Whose contact has the message, the server must have had it.
+      this.answered(whatsappId, { outcome: "accepted" });
+    }
   }
 
   /** WhatsApp's server took a message, or refused it with an error code. */
@@ -73,18 +92,14 @@ export class Traffic extends Transmissions {
   }
 
   async #received(message: WAMessage, socket: Socket): Promise<void> {
-    const { lidMapping } = socket.baileys.signalRepository;
-    await addPhoneNumber(message, (lid) => lidMapping.getPNForLID(lid));
-    await this.#context.inbound.take(this.#owner.record, message, socket.account);
+    const identified = await this.#identified(message, socket);
+    await this.#context.inbound.take(this.#owner.record, identified, socket.account);
   }
 
-  async #receipted(update: WAMessageUpdate): Promise<void> {
-    const status = statusOf(update);
-    const { fromMe, id } = update.key;
-    if (status === undefined || !fromMe || !id) return;
-    await this.#context.receipts.reached(this.#owner.record.numberId, id, status);
-    // Whose contact has the message, the server must have had it.
-    this.answered(id, { outcome: "accepted" });
+  async #identified(message: WAMessage, { baileys }: Socket): Promise<WAMessage> {
+    const { lidMapping } = baileys.signalRepository;
+    await addPhoneNumber(message, (lid) => lidMapping.getPNForLID(lid));
+    return message;
   }
 
   /** Written down here and not by whoever waits: the ack may come after the wait was given up. */

@@ -1,10 +1,10 @@
 import { strict as assert } from "node:assert";
-import { proto, type WAMessageUpdate } from "@whiskeysockets/baileys";
+import type { BinaryNode } from "@whiskeysockets/baileys";
 import { Announcer } from "../../src/announcer.ts";
 import { Database } from "../../src/store/database.ts";
 import type { SendRecord } from "../../src/store/ledger.ts";
 import { makeStore } from "../../src/store/store.ts";
-import { Receipts, statusOf } from "../../src/whatsapp/receipts.ts";
+import { receiptOf, Receipts } from "../../src/whatsapp/receipts.ts";
 
 const RECORD: SendRecord = {
   numberId: "6",
@@ -139,15 +139,22 @@ Deno.test("Receipts.repeat() says the same again, under the same id", async () =
   assert.equal(again!.correlationId, "command-2");
 });
 
-Deno.test("statusOf() reads the receipts that are news, and no others", () => {
-  const { Status } = proto.WebMessageInfo;
-  const read = (status: proto.WebMessageInfo.Status) =>
-    statusOf({ key: {}, update: { status } } as WAMessageUpdate);
-  assert.deepEqual(
-    [Status.ERROR, Status.PENDING, Status.SERVER_ACK, Status.DELIVERY_ACK, Status.READ, Status.PLAYED].map(
-      read,
-    ),
-    [undefined, undefined, undefined, "DELIVERED", "READ", "PLAYED"],
-  );
-  assert.equal(statusOf({ key: {}, update: {} } as WAMessageUpdate), undefined);
+Deno.test("receiptOf() reads the receipts that are news of own messages, and no others", () => {
+  const said = (attrs: Record<string, string>, content: BinaryNode[] = []) => {
+    const receipt = receiptOf({ tag: "receipt", attrs: { from: "1@lid", id: "A", ...attrs }, content });
+    return receipt && [receipt.status, ...receipt.whatsappIds].join(" ");
+  };
+  assert.equal(said({}), "DELIVERED A");
+  assert.equal(said({ type: "inactive" }), "DELIVERED A");
+  assert.equal(said({ type: "read" }), "READ A");
+  assert.equal(said({ type: "played" }), "PLAYED A");
+  const more = ["B", "C"].map((id): BinaryNode => ({ tag: "item", attrs: { id } }));
+  assert.equal(said({ type: "read" }, [{ tag: "list", attrs: {}, content: more }]), "READ A B C");
+  assert.equal(said({}, [{ tag: "biz", attrs: {} }]), "DELIVERED A");
+  for (const type of ["retry", "sender", "server-error", "read-self", "peer_msg", "toString"]) {
+    assert.equal(said({ type }), undefined);
+  }
+  assert.equal(said({ type: "read", recipient: "2@lid" }), undefined);
+  assert.equal(said({ from: "1-2@g.us", participant: "1@lid" }), undefined);
+  assert.equal(said({ from: "status@broadcast", participant: "1@lid" }), undefined);
 });

@@ -21,7 +21,8 @@ async function open(url: string, options: Partial<SocketOptions> = {}) {
     onOpen: () => {},
     onClose: closed.resolve,
     onMessages: () => {},
-    onUpdates: () => {},
+    onDecrypted: () => Promise.resolve({ statements: [] }),
+    onReceipt: () => Promise.resolve(),
     onAck: () => {},
   };
   const socket = openSocket({
@@ -54,7 +55,7 @@ Deno.test("openSocket() gives a socket up that neither shows a QR nor opens nor 
 Deno.test("openSocket() leaves a socket alone that has shown a QR, until nobody has scanned it", async () => {
   await using standIn = await startStandIn();
   standIn.faults.refCount = 1;
-  await using attempt = await open(standIn.url, { watchdogMs: 300, qrLifetimeMs: 600 });
+  await using attempt = await open(standIn.url, { watchdogMs: 1_500, qrLifetimeMs: 2_000 });
   await attempt.shown;
   assert.equal((await attempt.closed).reason, "qr_expired");
 });

@@ -4,6 +4,7 @@ import type { Announcer } from "../../announcer.ts";
 import { sessionName } from "../../contract/addresses.ts";
 import type { Id } from "../../contract/ids.ts";
 import { parseJson } from "../../contract/json.ts";
+import type { Statement } from "../../store/database.ts";
 import type { SessionRecord } from "../../store/session_records.ts";
 import type { Store } from "../../store/store.ts";
 import { inboundMessage, type OwnAccount, type ReceiveInclude } from "./message.ts";
@@ -26,18 +27,24 @@ export class Inbound {
 
   /** Resolves when the message is durable in the outbox, or is none for the backend. */
   async take(session: SessionRecord, message: WAMessage, own: OwnAccount): Promise<void> {
+    const statements = await this.taking(session, message, own);
+    if (statements.length > 0) await this.#options.announcer.commit(statements);
+  }
+
+  /** The writes that put the message into the outbox; none when it is none for the backend, or is there already. */
+  async taking(session: SessionRecord, message: WAMessage, own: OwnAccount): Promise<Statement[]> {
     const { store, announcer, include, now } = this.#options;
     const inbound = inboundMessage(message, own, include, now());
     const chat = message.key.remoteJid;
-    if (inbound === undefined || !chat) return;
+    if (inbound === undefined || !chat) return [];
     const key = { numberId: session.numberId, chat, whatsappId: inbound.messageId };
-    if (await store.received.has(key)) return;
+    if (await store.received.has(key)) return [];
     const numberId = parseJson(session.numberIdJson) as Id;
     const event = { sessionId: sessionName(numberId, session.phoneNumber), numberId, ...inbound };
-    await announcer.commit([
+    return [
       ...store.received.remembering(key),
       ...announcer.received(event, { messageId: eventIdOf(Object.values(key)) }),
-    ]);
+    ];
   }
 }
 

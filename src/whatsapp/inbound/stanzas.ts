@@ -1,0 +1,59 @@
+import {
+  type BinaryNode,
+  cleanMessage,
+  decodeMessageNode,
+  getBinaryNodeChildren,
+  proto,
+  unpadRandomMax16,
+  type WAMessage,
+} from "@whiskeysockets/baileys";
+import type { Logger } from "pino";
+
+/** The account a message came to. */
+interface Me {
+  readonly id: string;
+  readonly lid?: string | undefined;
+}
+
+/** The stanzas that came in, found by the ciphertexts they hold: Baileys passes on the very same bytes. */
+export class Stanzas {
+  readonly #byCiphertext = new WeakMap<Uint8Array, BinaryNode>();
+  readonly #log: Logger;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** Remembers a `<message>` for as long as somebody holds what is encrypted in it. */
+  add(stanza: BinaryNode): void {
+    for (const { content } of getBinaryNodeChildren(stanza, "enc")) {
+      if (content instanceof Uint8Array) this.#byCiphertext.set(content, stanza);
+    }
+  }
+
+  /**
+   * The message a ciphertext was decrypted to, as Baileys builds it from the stanza around it. Where a stanza has several
+   * ciphertexts (the key of a group, then a text) each makes a message of its own.
+   *
+   * @param plaintext with its padding
+   * @returns `undefined` when it came in no stanza, or is no message: Baileys will say so, too
+   */
+  messageOf(ciphertext: Uint8Array, plaintext: Uint8Array, me: Me | undefined): WAMessage | undefined {
+    const stanza = this.#byCiphertext.get(ciphertext);
+    if (stanza === undefined || me === undefined) return undefined;
+    try {
+      return message(stanza, plaintext, me);
+    } catch (error) {
+      this.#log.warn({ err: error, id: stanza.attrs.id }, "what was decrypted is no message");
+      return undefined;
+    }
+  }
+}
+
+function message(stanza: BinaryNode, plaintext: Uint8Array, { id, lid = "" }: Me): WAMessage {
+  const { fullMessage } = decodeMessageNode(stanza, id, lid);
+  const content = proto.Message.decode(unpadRandomMax16(plaintext));
+  const message: WAMessage = { ...fullMessage, message: content.deviceSentMessage?.message ?? content };
+  cleanMessage(message, id, lid);
+  return message;
+}

@@ -1,0 +1,90 @@
+import type {
+  SignalDataSet,
+  SignalDataTypeMap,
+  SignalKeyStoreWithTransaction,
+} from "@whiskeysockets/baileys";
+import type { Statement } from "../store/database.ts";
+import type { StoredAuthState } from "./auth_state.ts";
+
+/** What becomes durable together with a change of keys. */
+export interface Effect {
+  readonly statements: readonly Statement[];
+  /** Called when it is durable. */
+  readonly done?: () => void;
+}
+
+/** What an operation has changed so far. */
+interface Changes {
+  readonly keys: SignalDataSet;
+  readonly effects: Effect[];
+}
+
+/** Written at once: Baileys learns whose LID it is at any time, with no operation on the keys around it. */
+const LID_MAPPING = "lid-mapping";
+
+/**
+ * The keys of one socket's Signal repository: operations on them are done one at a time, and each is durable when it
+ * resolves. They replace Baileys' transactions, which lose ratchets under traffic in both directions:
+ *
+ * - One begins with a send and ends after it was written. In between it holds copies of ratchets, and writes them down
+ *   over what a message that came in meanwhile has made of them.
+ * - They find their changes by the asynchronous context. libsignal has one queue for each address, shared by all numbers
+ *   of the process, and runs what waits in it in the context of whoever came first.
+ */
+export class SignalKeys {
+  readonly #auth: StoredAuthState;
+  #changes: Changes | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(auth: StoredAuthState) {
+    this.#auth = auth;
+  }
+
+  /** The store to give to the repository, which changes keys only in what it does {@link alone}. */
+  readonly store: SignalKeyStoreWithTransaction = {
+    get: async <T extends keyof SignalDataTypeMap>(type: T, ids: string[]) => {
+      const changed: { [id: string]: SignalDataTypeMap[T] | null } = this.#changes?.keys[type] ?? {};
+      const values = await this.#auth.keys.get(type, ids.filter((id) => !(id in changed)));
+      for (const id of ids) {
+        const value = changed[id];
+        if (value !== undefined && value !== null) values[id] = value;
+      }
+      return values;
+    },
+    set: async ({ [LID_MAPPING]: mapping, ...keys }) => {
+      if (mapping !== undefined) await this.#auth.commit({ [LID_MAPPING]: mapping }, []);
+      if (this.#changes === undefined) return await this.#auth.commit(keys, []);
+      for (const [type, values] of Object.entries(keys)) {
+        Object.assign(this.#changes.keys[type as keyof SignalDataSet] ??= {}, values);
+      }
+    },
+    isInTransaction: () => this.#changes !== undefined,
+    transaction: (work) => work(),
+  };
+
+  /** Does `work` on the keys. Resolves when what it changed is durable; when it fails, nothing has changed. */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(() => this.#carryOut(work));
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  /** Makes `effect` durable together with what the operation in hand changes, if it succeeds. */
+  add(effect: Effect): void {
+    if (this.#changes === undefined) throw new Error("Nothing is being done with the keys");
+    this.#changes.effects.push(effect);
+  }
+
+  async #carryOut<T>(work: () => Promise<T>): Promise<T> {
+    const { keys, effects } = this.#changes = { keys: {}, effects: [] } as Changes;
+    let result: T;
+    try {
+      result = await work();
+      await this.#auth.commit(keys, effects.flatMap(({ statements }) => statements));
+    } finally {
+      this.#changes = undefined;
+    }
+    for (const { done } of effects) done?.();
+    return result;
+  }
+}
