@@ -19,6 +19,10 @@ import { type Ciphertext, SignalPeer } from "./signal_peer.ts";
 const MAX_RETRIES = 5;
 const DEFAULT_WAIT_MS = 10_000;
 
+function newId(): string {
+  return `3A${randomBytes(9).toString("hex").toUpperCase()}`;
+}
+
 /** How a person behaves; everything can be changed later on the object. */
 export interface ContactOptions {
   /** Push name, default `Contact <number>`. */
@@ -51,6 +55,8 @@ export class Contact implements Endpoint {
   readonly #envelopes = new Map<string, Envelope>();
   readonly #failures = new Map<string, number>();
   readonly #sent = new Map<string, { to: Contact; message: proto.IMessage }>();
+  /** Who has this person's key for which group. */
+  readonly #haveSenderKey = new Set<string>();
   #damaged = 0;
   #tail: Promise<void> = Promise.resolve();
 
@@ -106,9 +112,31 @@ export class Contact implements Endpoint {
   async send(toNumber: string, message: proto.IMessage): Promise<string> {
     const to = this.hub.directory.byNumber(toNumber);
     if (!to) throw new Error(`Nobody has the number ${toNumber} on this stand-in`);
-    const id = `3A${randomBytes(9).toString("hex").toUpperCase()}`;
+    const id = newId();
     this.#sent.set(id, { to, message });
     await this.#inTurn(() => this.#post(id, to, message));
+    return id;
+  }
+
+  /** Sends a text to a group whose only other members are the companions of a number. */
+  async sendToGroup(group: string, toNumber: string, text: string): Promise<string> {
+    const devices = this.hub.directory.byNumber(toNumber)?.companions.values() ?? [];
+    const id = newId();
+    await this.#inTurn(async () => {
+      const { ciphertext, senderKey } = await this.signal.encryptForGroup(group, this.lid, {
+        conversation: text,
+      });
+      for (const device of devices) {
+        const known = this.#haveSenderKey.has(`${group} ${device.lid}`);
+        this.#haveSenderKey.add(`${group} ${device.lid}`);
+        device.deliver({
+          ...this.#envelope(id),
+          type: "text",
+          enc: element("enc", { v: "2", type: "skmsg" }, Buffer.from(ciphertext)),
+          group: { jid: group, senderKey: known ? undefined : await this.#encrypt(device, senderKey) },
+        });
+      }
+    });
     return id;
   }
 
@@ -176,7 +204,7 @@ export class Contact implements Endpoint {
 
   /** Encrypts for one companion and puts it into its mailbox. */
   protected async sendPeer(to: Companion, message: proto.IMessage): Promise<void> {
-    const id = `3A${randomBytes(9).toString("hex").toUpperCase()}`;
+    const id = newId();
     this.#sent.set(id, { to: this, message });
     await this.#inTurn(() => this.#postTo(to, id, message, this, undefined, "peer"));
   }
@@ -208,21 +236,27 @@ export class Contact implements Endpoint {
     count?: string,
     category?: string,
   ): Promise<void> {
+    device.deliver({
+      ...this.#envelope(id),
+      type: stanzaType(message),
+      enc: await this.#encrypt(device, message, count),
+      chat: device.owner === this && !category ? chat : undefined,
+      category,
+    });
+  }
+
+  #envelope(id: string): Pick<Envelope, "id" | "from" | "addressing" | "timestampS" | "notify"> {
+    const timestampS = Math.floor(this.hub.now() / 1000);
+    return { id, from: this, addressing: this.addressing, timestampS, notify: this.name };
+  }
+
+  /** The `<enc>` with a message for one device. */
+  async #encrypt(device: Endpoint, message: proto.IMessage, count?: string): Promise<BinaryNode> {
     if (!await this.signal.knows(device.lid)) await this.signal.meet(device.lid, await device.takeBundle());
     const { type, ciphertext } = await this.signal.encrypt(device.lid, message);
     const bytes = Buffer.from(ciphertext);
     if (this.#damaged > 0 && this.#damaged-- > 0) bytes[bytes.length - 1]! ^= 0xff;
-    device.deliver({
-      id,
-      from: this,
-      addressing: this.addressing,
-      type: stanzaType(message),
-      enc: element("enc", { v: "2", type, ...(count && { count }) }, bytes),
-      timestampS: Math.floor(this.hub.now() / 1000),
-      chat: device.owner === this && !category ? chat : undefined,
-      notify: this.name,
-      category,
-    });
+    return element("enc", { v: "2", type, ...(count && { count }) }, bytes);
   }
 
   async #open(envelope: Envelope): Promise<void> {

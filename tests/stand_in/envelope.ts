@@ -31,6 +31,8 @@ export interface Envelope {
   type: string;
   /** `<enc v type count?>` with the ciphertext. */
   enc: BinaryNode;
+  /** The group it was written to, and the sender's key for it to whoever does not have that yet, as an `<enc>`. */
+  group?: { jid: string; senderKey?: BinaryNode | undefined } | undefined;
   timestampS: number;
   /** The chat, when the message comes from another device of the receiver's own account. */
   chat?: Contact | undefined;
@@ -49,8 +51,14 @@ function chatAttributes({ chat, addressing }: Envelope): Record<string, string> 
     : { recipient: chat.jid, peer_recipient_lid: chat.lid };
 }
 
-function senderAttributes({ from, addressing, chat, category }: Envelope): Record<string, string> {
+function senderAttributes({ from, addressing, chat, category, group }: Envelope): Record<string, string> {
   const own = addressing === "lid" ? from.lid : from.jid;
+  if (group) {
+    const other = addressing === "lid"
+      ? { participant_pn: from.owner.jid }
+      : { participant_lid: from.owner.lid };
+    return { from: group.jid, participant: own, ...other };
+  }
   if (chat || category === "peer") return { from: own };
   return addressing === "lid"
     ? { from: own, sender_pn: from.owner.jid }
@@ -59,7 +67,7 @@ function senderAttributes({ from, addressing, chat, category }: Envelope): Recor
 
 /** The `<message>` a companion gets. */
 export function messageStanza(envelope: Envelope): BinaryNode {
-  const { id, type, timestampS, notify, category, enc, deviceIdentity } = envelope;
+  const { id, type, timestampS, notify, category, enc, group, deviceIdentity } = envelope;
   const attrs = {
     id,
     type,
@@ -71,5 +79,6 @@ export function messageStanza(envelope: Envelope): BinaryNode {
     ...(category && { category }),
   };
   const identity = deviceIdentity ? [element("device-identity", {}, Buffer.from(deviceIdentity))] : [];
-  return element("message", attrs, [enc, ...identity]);
+  const senderKey = group?.senderKey ? [group.senderKey] : [];
+  return element("message", attrs, [...senderKey, enc, ...identity]);
 }

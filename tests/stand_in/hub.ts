@@ -14,6 +14,10 @@ export class Stats {
   messages = 0;
   /** Stanzas delivered again because the client never confirmed them. */
   redelivered = 0;
+  /** Messages clients could not decrypt and asked for again. */
+  retries = 0;
+  /** Messages clients turned down for good: they are neither shown nor asked for again. */
+  turnedDown = 0;
   /** Prekeys clients uploaded. */
   preKeys = 0;
   /** Requests the stand-in has no answer for; the client got "feature-not-implemented". */

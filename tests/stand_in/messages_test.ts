@@ -178,3 +178,21 @@ Deno.test("startStandIn() carries messages between two companions, and to anothe
   await client.status(sent!.key.id!, 3);
   assertClean(standIn);
 });
+
+Deno.test("contact() writes into a group: the sender's key comes with the first message", async () => {
+  await using standIn = await startStandIn();
+  const group = "120363000000000001@g.us";
+  await using client = await new BareClient(standIn.url, await linked(standIn)).open();
+  for (const addressing of ["lid", "pn"] as const) {
+    const friend = standIn.contact(`${FRIEND}${addressing.length}`, { addressing });
+    for (const text of [`un ${addressing}`, `deux ${addressing}`]) {
+      const id = await friend.sendToGroup(group, OWN, text);
+      const { message } = await client.received(text);
+      assert.equal(message.key.id, id);
+      assert.equal(message.key.remoteJid, group);
+      assert.equal(message.key.participant, addressing === "lid" ? friend.lid : friend.jid);
+    }
+  }
+  assert.deepEqual([standIn.stats.retries, standIn.stats.turnedDown], [0, 0]);
+  assertClean(standIn);
+});

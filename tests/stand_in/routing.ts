@@ -81,6 +81,7 @@ export async function routeReceipt(hub: Hub, link: Link, from: Companion, node: 
   link.send(element("ack", { class: "receipt", id, from: to, ...(type && { type }) }));
   const author = hub.directory.byJid(to);
   if (type === "retry") {
+    hub.stats.retries++;
     const retry = getBinaryNodeChild(node, "retry");
     await author?.retry(from, node, retry?.attrs.count ?? "1");
     return;
@@ -100,7 +101,12 @@ export async function routeReceipt(hub: Hub, link: Link, from: Companion, node: 
   }
 }
 
+/** The error of an ack for a message that was asked for again, in a receipt of its own. */
+const ASKED_AGAIN = "500";
+
 /** Takes a client's ack: what it names leaves the mailbox, refused messages included. */
-export function takeAck(from: Companion, node: BinaryNode): void {
+export function takeAck(hub: Hub, from: Companion, node: BinaryNode): void {
+  const { error = ASKED_AGAIN } = node.attrs;
+  if (node.attrs.class === "message" && error !== ASKED_AGAIN) hub.stats.turnedDown++;
   from.mailbox.confirm(node.attrs.class ?? "", node.attrs.id ?? "");
 }

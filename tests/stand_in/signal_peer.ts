@@ -122,6 +122,28 @@ export class SignalPeer {
     return await this.#repository.encryptMessage({ jid: address, data: encodeWAMessage(message) });
   }
 
+  /** Encrypts for a group, and gives the key that whoever does not have it yet needs to decrypt it. */
+  async encryptForGroup(
+    group: string,
+    own: string,
+    message: proto.IMessage,
+  ): Promise<{ ciphertext: Uint8Array; senderKey: proto.IMessage }> {
+    const { ciphertext, senderKeyDistributionMessage } = await this.#repository.encryptGroupMessage({
+      group,
+      meId: own,
+      data: encodeWAMessage(message),
+    });
+    return {
+      ciphertext,
+      senderKey: {
+        senderKeyDistributionMessage: {
+          groupId: group,
+          axolotlSenderKeyDistributionMessage: senderKeyDistributionMessage,
+        },
+      },
+    };
+  }
+
   /** Decrypts and parses; throws when the session, the counter or the padding is wrong. */
   async decrypt(address: string, { type, ciphertext }: Ciphertext): Promise<proto.Message> {
     const padded = await this.#repository.decryptMessage({ jid: address, type, ciphertext });

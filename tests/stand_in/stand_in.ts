@@ -173,7 +173,7 @@ export class StandIn implements LinkOwner, AsyncDisposable {
       case "receipt":
         return routeReceipt(this.#hub, link, companion, node);
       case "ack":
-        return takeAck(companion, node);
+        return takeAck(this.#hub, companion, node);
       case "ib":
       case "presence":
       case "chatstate":
