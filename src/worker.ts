@@ -215,6 +215,7 @@ function build(options: WorkerOptions, database: Database) {
     answers,
     sendWaitMs,
     now,
+    random,
     log,
     signal: intakeEnded.signal,
   });

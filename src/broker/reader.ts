@@ -65,6 +65,8 @@ export interface ReaderOptions {
   /** Messages it forwards at a time, of each queue; it acts on none of them. @default 50 */
   readonly prefetch?: number;
   readonly now: () => number;
+  /** A number in [0, 1). @default Math.random */
+  readonly random?: () => number;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }

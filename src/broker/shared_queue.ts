@@ -15,8 +15,13 @@ import { pause } from "./waiting.ts";
  * event, and the backend would take them.
  */
 const PREFETCH = 50;
-/** How long an event is held before it goes back: with the prefetch, what bounds the rate at which the same come again. */
-const EVENT_PAUSE_MS = 1_000;
+/**
+ * How long an event is held before it goes back: with the prefetch, what bounds the rate at which the same come again.
+ * Each time another span between the two: the broker gives every other message to the worker, and at a fixed pace an
+ * event and a regular report would take turns for ever, the event always the worker's.
+ */
+const SHORTEST_PAUSE_MS = 700;
+const LONGEST_PAUSE_MS = 1_300;
 
 /** Takes a command to where it belongs. */
 export type Route = (channel: ConfirmedChannel, delivery: Delivery) => Promise<Outcome>;
@@ -28,6 +33,8 @@ export interface SharedQueueOptions {
   readonly route: Route;
   readonly deadLetters: DeadLetters;
   readonly now: () => number;
+  /** A number in [0, 1). @default Math.random */
+  readonly random?: () => number;
   readonly log: Logger;
 }
 
@@ -98,13 +105,15 @@ export class SharedQueue {
 
   /** Puts an event back at the tail, where the backend is more likely to get it than at the head. */
   async #return(channel: ConfirmedChannel, delivery: Delivery, leaving: AbortSignal): Promise<Outcome> {
+    const { random = Math.random } = this.#options;
     const { queue, message, lost } = delivery;
-    await pause(EVENT_PAUSE_MS, AbortSignal.any([leaving, lost]));
+    const pauseMs = SHORTEST_PAUSE_MS + random() * (LONGEST_PAUSE_MS - SHORTEST_PAUSE_MS);
+    await pause(pauseMs, AbortSignal.any([leaving, lost]));
     // Nobody but the backend takes it from now on: its own place is the better one.
     if (leaving.aborted || lost.aborted) return "requeue";
     const { expiration } = message.properties;
     // The broker counts its time from the beginning again: what it was held is taken off, or it would go round for ever.
-    const leftMs = expiration === undefined ? undefined : Number(expiration) - EVENT_PAUSE_MS;
+    const leftMs = expiration === undefined ? undefined : Math.floor(Number(expiration) - pauseMs);
     if (leftMs !== undefined && leftMs <= 0) return "ack";
     const outcome = await channel.publish("", queue, message.content, {
       ...forwardedProperties(message),
