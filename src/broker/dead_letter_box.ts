@@ -13,6 +13,8 @@ import { sift, type Sifted, type Verdict } from "./sift.ts";
 const ID_DIGITS = 10;
 /** How many bytes may be under way at a time as letters are sent back; the others are left for another round. */
 const IN_FLIGHT_BYTES = 16 * 1024 * 1024;
+/** The reason of letters that were no message yet: events of the outbox. */
+const NOT_PUBLISHABLE = "not_publishable";
 const DEATH = "x-dead-";
 /** The one header about its death that a letter keeps: how often it has died. */
 const DEATHS = "x-dead-count";
@@ -146,10 +148,11 @@ async function sendBack(
 /**
  * Where a letter goes back to. A number's queue and a worker's inbox may be gone, or be somebody else's by now, and the
  * backend may read the queue that commands came from: those letters go in again at the front, and the reader
- * routes them as they stand today. Everything else goes back to the queue it was refused at.
+ * routes them as they stand today. Everything else goes back to the queue it was refused at, or was meant for.
  */
-export function returnAddress({ queue }: Death, names: BrokerNames): string | null {
-  if (queue === null) return null;
+export function returnAddress({ queue, reason }: Death, names: BrokerNames): string | null {
+  // An event that could not be published: it is the backend's.
+  if (queue === null || reason === NOT_PUBLISHABLE) return queue;
   const { messageSend, pending, sessionUpdate, sessionCommand, healthCommand, unassigned, retry } = names;
   if (isOneOf(queue, names.number)) return messageSend;
   const commands = [sessionUpdate, sessionCommand, healthCommand, unassigned, retry];

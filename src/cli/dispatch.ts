@@ -53,7 +53,7 @@ function commandOf(group: CommandGroup, [, word]: readonly string[]): Command {
 
 function unknown(message: string, word: string, names: readonly string[], help: string): CommandError {
   const nearest = nearestOf(word.toLowerCase(), names);
-  const remedy = nearest === undefined ? `There are ${names.join(", ")}.` : `Did you mean '${nearest}'?`;
+  const remedy = nearest === undefined ? `Known: ${names.join(", ")}.` : `Did you mean '${nearest}'?`;
   return new CommandError(message, `${remedy} Try: ${help}`, EXIT.USAGE);
 }
 

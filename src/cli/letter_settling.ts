@@ -27,17 +27,7 @@ export const drop: Command = {
   usage: "ID… | --all [--reason R] [--queue Q] [--yes]",
   operands: [0, Infinity],
   options: ["env-file", "json", "reason", "queue", "all", "yes"],
-  run: (invocation) => {
-    const { options: { all, yes, json }, terminal } = invocation;
-    if (all && !yes && (json || terminal.confirm === undefined)) {
-      throw new CommandError(
-        "'drop --all' asks before it drops, and here is nobody to ask",
-        "Add --yes if you mean it",
-        EXIT.USAGE,
-      );
-    }
-    return settle(invocation, "drop");
-  },
+  run: (invocation) => settle(invocation, "drop"),
 };
 
 type Action = "requeue" | "drop";
@@ -57,6 +47,7 @@ interface Settled {
 async function settle(invocation: Invocation, action: Action): Promise<number> {
   const { settings, options, terminal } = invocation;
   checkChoice(invocation);
+  if (action === "drop" && options.all && !options.yes) checkAskable(invocation);
   const names = namesOf(settings);
   const settled: Settled[] = [];
   let left = new Set<Chosen>();
@@ -98,6 +89,15 @@ function checkChoice({ operands, options: { all, reason, queue } }: Invocation):
     refuse("Either ids or a filter, not both", "Leave out the ids, or --all, --reason and --queue");
   }
   checkIds(operands);
+}
+
+function checkAskable({ options, terminal }: Invocation): void {
+  if (!options.json && terminal.confirm !== undefined) return;
+  throw new CommandError(
+    "'drop --all' asks before it drops, and here is nobody to ask",
+    "Add --yes if you mean it",
+    EXIT.USAGE,
+  );
 }
 
 async function choose(link: Link, names: BrokerNames, invocation: Invocation): Promise<Chosen[]> {

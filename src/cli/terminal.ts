@@ -2,8 +2,8 @@
 
 /** Characters that are no text: controls, text-direction marks, lone surrogates, line and paragraph separators. */
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
-/** Of those, the ones `JSON.stringify` leaves as they are. */
-const INVISIBLE_IN_JSON = /[\p{Cf}\p{Zl}\p{Zp}\x7f-\x9f]/gu;
+/** The same but for the line ends that JSON is laid out with; within its strings they are escaped. */
+const INVISIBLE_IN_JSON = /(?!\n)[\p{C}\p{Zl}\p{Zp}]/gu;
 
 /** Text that came from elsewhere, on one line, with everything invisible escaped: it can steer no terminal. */
 export function visible(text: string, longest = Infinity): string {
