@@ -96,6 +96,11 @@ export function brokerEnvironment(layout: BrokerLayout): Record<string, string> 
   };
 }
 
+/** A port on which nobody listens, for what a broker listens on beside the usual. */
+export function freePort(): number {
+  return freePorts(1)[0]!;
+}
+
 /**
  * Ports on which nobody listens, below those that the system gives to outgoing connections: a broker that is
  * down for a moment does not lose its port to one of them.
