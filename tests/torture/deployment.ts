@@ -24,6 +24,8 @@ const SETTINGS = {
   LOG_PRETTY: "false",
 };
 const HEARTBEAT_S = 5;
+/** Holds what the fleet has found out about its wiring, for good. */
+const KEEPS_A_MESSAGE = "whatsapp.router.wiring";
 
 /** A worker, and the proxy its broker connection goes through. */
 export interface Post {
@@ -93,7 +95,9 @@ export async function waitingIn({ broker }: Deployment): Promise<Map<string, num
   const listed = await broker.ctl("list_queues", "-q", "--no-table-headers", "name", "messages");
   const queues = listed.trim().split("\n").map((line) => line.split("\t"));
   return new Map(
-    queues.flatMap(([name, messages]) => Number(messages) > 0 ? [[name!, Number(messages)]] : []),
+    queues
+      .filter(([name, messages]) => Number(messages) > (name === KEEPS_A_MESSAGE ? 1 : 0))
+      .map(([name, messages]) => [name!, Number(messages)]),
   );
 }
 
