@@ -23,6 +23,7 @@ import { every, Reporter } from "./health/reporter.ts";
 import { workerStatus } from "./health/worker_status.ts";
 import { Intake } from "./intake.ts";
 import { Database } from "./store/database.ts";
+import { prune } from "./store/retention.ts";
 import { makeStore } from "./store/store.ts";
 import { hardenBaileys } from "./whatsapp/hardening.ts";
 import { Inbound } from "./whatsapp/inbound/inbound.ts";
@@ -37,11 +38,9 @@ const BROKER_PATIENCE_MS = 15_000;
 const FINISH_PATIENCE_MS = 12_000;
 /** and, of the 20 s in all, how long the sockets may take to close, and what is in the outbox to leave. */
 const CLOSE_PATIENCE_MS = 3_000;
-/** How long a send or a received message is remembered, so that its repeat has no second effect. */
-const MEMORY_MS = 7 * 24 * 60 * 60_000;
 /** More sessions than any worker has. */
 const NO_ROOM_LOAD = 1_000_000;
-const PRUNE_INTERVAL_MS = 60 * 60_000;
+const PRUNE_INTERVAL_MS = 10 * 60_000;
 
 /** What a worker is made of; time and chance come from outside so that tests need no patching. */
 export interface WorkerOptions {
@@ -297,10 +296,6 @@ function build(options: WorkerOptions, database: Database) {
     },
     onDamaged: failed.resolve,
   });
-  const prune = async () => {
-    await store.ledger.prune(now() - MEMORY_MS);
-    await store.received.prune(now() - MEMORY_MS);
-  };
   return {
     store,
     connection,
@@ -315,14 +310,13 @@ function build(options: WorkerOptions, database: Database) {
     inbox,
     alone: alone.promise,
     unassigned,
-    prune,
     failed,
     intakeEnded,
   };
 }
 
 /** Starts the parts of a worker whose broker is there, in order, and stops them in reverse. */
-function run(parts: Parts, { version, log }: WorkerOptions): Worker {
+function run(parts: Parts, { version, log, now = Date.now }: WorkerOptions): Worker {
   const { store, connection, topology, publisher, shared, leases, sessions, reader, reporter, intakeEnded } =
     parts;
   const ended = new AbortController();
@@ -333,7 +327,10 @@ function run(parts: Parts, { version, log }: WorkerOptions): Worker {
     keep("shared channel", shared.role, ended.signal),
     every(
       PRUNE_INTERVAL_MS,
-      () => parts.prune().catch((err) => log.error({ err }, "old records could not be pruned")),
+      () =>
+        prune(store, now(), ended.signal).catch((err) =>
+          log.error({ err }, "old records could not be pruned")
+        ),
       ended.signal,
     ),
   ];

@@ -1,3 +1,4 @@
+import { BATCH_ROWS, inBatches } from "./batches.ts";
 import type { Database, Row, Statement } from "./database.ts";
 
 /**
@@ -99,8 +100,40 @@ export class Ledger {
   }
 
   /** Forgets sends first recorded before `beforeMs`; a repeat of one of those would be sent again. */
-  async prune(beforeMs: number): Promise<void> {
-    await this.#database.commit([{ sql: "DELETE FROM send WHERE created_at < ?", parameters: [beforeMs] }]);
+  async prune(beforeMs: number, signal: AbortSignal): Promise<void> {
+    await inBatches(() =>
+      this.#database.commit([{
+        sql: `DELETE FROM send WHERE (number_id, fingerprint) IN (
+                SELECT number_id, fingerprint FROM send WHERE created_at < ? ORDER BY created_at LIMIT ?)`,
+        parameters: [beforeMs, BATCH_ROWS],
+      }]), signal);
+  }
+
+  /** Forgets the contents of the oldest sends, until those that are left take no more than `maxBytes`. */
+  async boundContent(maxBytes: number, signal: AbortSignal): Promise<void> {
+    const total = await this.#database.selectOne("SELECT sum(length(content)) AS bytes FROM send");
+    let excess = Number(total?.bytes ?? 0) - maxBytes;
+    let fromMs = Number.MIN_SAFE_INTEGER;
+    await inBatches(async () => {
+      if (excess <= 0) return 0;
+      const rows = await this.#database.select(
+        `SELECT number_id, fingerprint, created_at, length(content) AS bytes FROM send
+          WHERE created_at >= ? AND length(content) > 0 ORDER BY created_at LIMIT ?`,
+        fromMs,
+        BATCH_ROWS,
+      );
+      const forgotten: Statement[] = [];
+      for (const { number_id, fingerprint, created_at, bytes } of rows) {
+        if (excess <= 0) break;
+        excess -= Number(bytes);
+        fromMs = Number(created_at);
+        forgotten.push({
+          sql: "UPDATE send SET content = NULL WHERE number_id = ? AND fingerprint = ?",
+          parameters: [String(number_id), String(fingerprint)],
+        });
+      }
+      return await this.#database.commit(forgotten);
+    }, signal);
   }
 }
 

@@ -1,3 +1,4 @@
+import { BATCH_ROWS, inBatches } from "./batches.ts";
 import type { Database, Statement } from "./database.ts";
 
 /** What names one message WhatsApp delivered. */
@@ -38,10 +39,12 @@ export class Received {
   }
 
   /** Forgets messages received before `beforeMs`. */
-  async prune(beforeMs: number): Promise<void> {
-    await this.#database.commit([{
-      sql: "DELETE FROM received WHERE received_at < ?",
-      parameters: [beforeMs],
-    }]);
+  async prune(beforeMs: number, signal: AbortSignal): Promise<void> {
+    await inBatches(() =>
+      this.#database.commit([{
+        sql: `DELETE FROM received WHERE (number_id, chat, whatsapp_id) IN (
+                SELECT number_id, chat, whatsapp_id FROM received WHERE received_at < ? ORDER BY received_at LIMIT ?)`,
+        parameters: [beforeMs, BATCH_ROWS],
+      }]), signal);
   }
 }

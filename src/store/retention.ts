@@ -1,0 +1,17 @@
+import type { Store } from "./store.ts";
+
+/** How long a send or a received message is remembered, so that its repeat has no second effect. */
+const MEMORY_MS = 7 * 24 * 60 * 60_000;
+/**
+ * How much the texts of all sends may take. They are kept as long as their sends, for contacts that could not decrypt
+ * them; beyond this the oldest go first. Their sends stay known.
+ */
+const CONTENT_BYTES = 256 * 1024 * 1024;
+
+/** Forgets what is of no use any more, a little at a time. Ends early with `signal`. */
+export async function prune(store: Store, nowMs: number, signal: AbortSignal): Promise<void> {
+  await store.outbox.dropExpired();
+  await store.ledger.prune(nowMs - MEMORY_MS, signal);
+  await store.received.prune(nowMs - MEMORY_MS, signal);
+  await store.ledger.boundContent(CONTENT_BYTES, signal);
+}
