@@ -180,7 +180,6 @@ export class Reader {
         handler: (delivery) => route(channel, delivery),
       }).finally(() => ended.abort());
     const ownFirst = Promise.withResolvers<void>();
-    if (commandQueues.length === 0) ownFirst.resolve();
     const readShared = async (queue: string) => {
       await unlessAborted(ownFirst.promise, stop);
       // What waits on the fleet's own queue is delivered before this is answered; if that decides, nobody reads this one.
@@ -191,7 +190,7 @@ export class Reader {
     // The shared queue is the one that may be left while the others are read on.
     const unlessSettled = () => void (wiring.settled.aborted || ended.abort());
     await Promise.all([
-      ...commandQueues.map((queue) => from(queue, this.#sharedQueue.routeOwn, ownFirst.resolve)),
+      ...commandQueues.map((queue) => from(queue, this.#sharedQueue.routeOf(queue), ownFirst.resolve)),
       ...(sharedQueue === undefined ? [] : [readShared(sharedQueue).finally(unlessSettled)]),
       from(names.pending, this.#routeCommand),
       ...healthQueues.map((queue) => from(queue, this.#routeHealthRequest)),

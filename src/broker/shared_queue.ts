@@ -5,6 +5,7 @@ import { decodeBody } from "../contract/json.ts";
 import type { Link } from "./connection.ts";
 import { consume, type Delivery, type Outcome } from "./consumer.ts";
 import type { DeadLetters } from "./dead_letter.ts";
+import type { BrokerNames } from "./names.ts";
 import { APP_ID, type ConfirmedChannel, forwardedProperties } from "./publishing.ts";
 import type { SessionWiring } from "./session_wiring.ts";
 import { Twins } from "./twins.ts";
@@ -28,6 +29,7 @@ export type Route = (channel: ConfirmedChannel, delivery: Delivery) => Promise<O
 
 /** Options of {@link SharedQueue}. */
 export interface SharedQueueOptions {
+  readonly names: BrokerNames;
   readonly wiring: SessionWiring;
   /** Routes what is a command. */
   readonly route: Route;
@@ -58,18 +60,27 @@ export class SharedQueue {
     return this.#putBack;
   }
 
-  /** Routes a command of the fleet's own queue. The first one that came there through an exchange proves the wiring. */
-  readonly routeOwn: Route = async (channel, delivery) => {
+  /** How a queue of nothing but commands is routed. */
+  routeOf(queue: string): Route {
+    return queue === this.#options.names.sessionCommand ? this.#routeOwn : this.#routeOnce;
+  }
+
+  /** The first command that came to the fleet's own queue through an exchange proves the wiring. */
+  readonly #routeOwn: Route = async (channel, delivery) => {
     const { wiring, route } = this.#options;
     const { message } = delivery;
     const undecided = wiring.current.name === "undecided";
     if (undecided && message.fields.exchange !== "" && isCommand(message.content)) {
       await wiring.prove(channel);
     }
-    const expected = undecided || this.#reading;
+    const expected = undecided || this.#reading || wiring.current.name === "queue";
     if (!expected && this.#twins.size === 0) return await route(channel, delivery);
     return await this.#twins.once("own", message, expected, () => route(channel, delivery));
   };
+
+  /** The backend's queue: a copy on the fleet's own may come, or have come. */
+  readonly #routeOnce: Route = (channel, delivery) =>
+    this.#twins.once("shared", delivery.message, true, () => this.#options.route(channel, delivery));
 
   /**
    * Reads the shared queue until `signal` aborts or the wiring is settled. Its channel is its own: what is delivered too
@@ -95,12 +106,10 @@ export class SharedQueue {
   }
 
   async #take(channel: ConfirmedChannel, delivery: Delivery, leaving: AbortSignal): Promise<Outcome> {
-    const { wiring, route } = this.#options;
-    const { message } = delivery;
+    const { content, fields } = delivery.message;
     if (isWorkers(delivery)) return await this.#return(channel, delivery, leaving);
-    if (isCommand(message.content)) await wiring.saw(message.fields.exchange);
-    if (wiring.current.commandQueues.length === 0) return await route(channel, delivery);
-    return await this.#twins.once("shared", message, true, () => route(channel, delivery));
+    if (isCommand(content)) await this.#options.wiring.saw(fields.exchange);
+    return await this.#routeOnce(channel, delivery);
   }
 
   /** Puts an event back at the tail, where the backend is more likely to get it than at the head. */

@@ -12,7 +12,7 @@ export interface WiringSettings {
 export interface Wiring {
   /** `undecided`: `auto` with one name for both directions, and no command has come through the exchange yet. */
   readonly name: "queue" | "exchange" | "undecided";
-  /** Where nothing but commands is to come. */
+  /** Where nothing but commands is to come: the backend's own queue first, if it is one of them. */
   readonly commandQueues: readonly string[];
   /**
    * A queue that brings the workers commands and the backend events, and that both sides read: each takes what is for
@@ -49,7 +49,8 @@ export function wiringOf(settings: WiringSettings, names: BrokerNames, proven: b
   const sharedQueue = name === "undecided" || (fromQueue && !apart) ? update : undefined;
   return {
     name,
-    commandQueues: fromQueue ? (apart ? [update] : []) : [names.sessionCommand],
+    // In `queue` wiring as well: what waits there from another wiring, or is bound by a worker that still has it.
+    commandQueues: [...(fromQueue && apart ? [update] : []), names.sessionCommand],
     sharedQueue,
     healthQueues: [names.healthCommand, ...ownHealthQueues],
     backendQueues: [...(fromQueue || sharedQueue !== undefined ? [update] : []), ...ownHealthQueues],

@@ -6,12 +6,16 @@ import { bindingsOf, keptLog, lookOn, manage, NAMES, startBridge, until } from "
 
 const broker = await sharedBroker();
 
-const WIRING = wiringOf({
-  SESSION_WIRING: "exchange",
-  QUEUE_SESSION_UPDATE: NAMES.sessionUpdate,
-  QUEUE_SESSION_EVENT: NAMES.sessionUpdate,
-  QUEUE_HEALTH_COMMAND: undefined,
-}, NAMES, false);
+const WIRING = wiringOf(
+  {
+    SESSION_WIRING: "exchange",
+    QUEUE_SESSION_UPDATE: NAMES.sessionUpdate,
+    QUEUE_SESSION_EVENT: NAMES.sessionUpdate,
+    QUEUE_HEALTH_COMMAND: undefined,
+  },
+  NAMES,
+  false,
+);
 
 const READ = [
   "message.send → whatsapp.message.send",
@@ -153,12 +157,16 @@ Deno.test("declareTopology() takes back what another wiring had bound, and nobod
     await using _bridge = await startDeclaring(url, { exchangeType: "topic" });
     assert.deepEqual(await bindingsOf(broker, url, NAMES.exchange), READ);
   }
-  const { bindings, staleBindings } = wiringOf({
-    SESSION_WIRING: "queue",
-    QUEUE_SESSION_UPDATE: NAMES.sessionUpdate,
-    QUEUE_SESSION_EVENT: "events",
-    QUEUE_HEALTH_COMMAND: undefined,
-  }, NAMES, false);
+  const { bindings, staleBindings } = wiringOf(
+    {
+      SESSION_WIRING: "queue",
+      QUEUE_SESSION_UPDATE: NAMES.sessionUpdate,
+      QUEUE_SESSION_EVENT: "events",
+      QUEUE_HEALTH_COMMAND: undefined,
+    },
+    NAMES,
+    false,
+  );
   const backendQueues = [NAMES.messageSend, NAMES.sessionUpdate];
   await using _bridge = await startDeclaring(url, { bindings, staleBindings, backendQueues });
   assert.deepEqual(
@@ -182,4 +190,3 @@ Deno.test("bindToExchange() waits for an exchange that is absent, and binds it w
   assert.deepEqual(await bindingsOf(broker, url, NAMES.exchange), READ);
   assert.equal(bridge.logged.filter((line) => line.includes("does not exist yet")).length, 1);
 });
-

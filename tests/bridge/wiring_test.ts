@@ -259,6 +259,30 @@ Deno.test("auto: what has been proven is known after a restart, and to workers t
   );
 });
 
+Deno.test("queue: what still waits from another wiring is carried out, and no command twice for it", async () => {
+  await using stack = await startStack({
+    broker,
+    environment: { QUEUE_SESSION_EVENT: EVENTS },
+    backend: { names: { sessionUpdate: EVENTS } },
+  });
+  const { backend } = stack;
+  await using onlooker = await lookOn(stack.url);
+  // As `exchange` wiring leaves it: bound, with commands that nobody read; one has its copy on the backend's queue.
+  await onlooker.channel.assertQueue(NAMES.sessionCommand, { arguments: { "x-queue-type": "classic" } });
+  await onlooker.channel.bindQueue(NAMES.sessionCommand, NAMES.exchange, "session.update");
+  const left = await backend.command(command(1));
+  await onlooker.channel.assertQueue(NAMES.sessionUpdate);
+  await onlooker.channel.bindQueue(NAMES.sessionUpdate, NAMES.exchange, "session.update");
+  const copied = await backend.command(command(2));
+  await stack.startWorker();
+  assert.equal(await allAnswered(backend, new Set([left, copied])), 0);
+  await until(async () => await consumersOf(stack.url, NAMES.sessionCommand) === 1, { describe: "a reader" });
+  const later = await backend.command(command(3));
+  assert.equal(await allAnswered(backend, new Set([left, copied, later])), 0);
+  const bound = await bindingsOf(broker, stack.url, NAMES.exchange);
+  assert.ok(!bound.includes("session.update → whatsapp.session.command"), "it gets no more");
+});
+
 for (const wiring of ["auto", "queue"] as const) {
   Deno.test(`${wiring}: a backend that publishes straight to the queue it reads is served as well as can be`, async () => {
     await using stack = await startStack({ broker, environment: { SESSION_WIRING: wiring, ...OFTEN } });
@@ -378,6 +402,7 @@ Deno.test("read() puts events back slowly where nobody else takes them, and lets
     signal: bridge.signal,
   });
   const shared = new SharedQueue({
+    names: NAMES,
     wiring,
     route: () => Promise.reject(new Error("no command was published")),
     deadLetters: bridge.deadLetters,
@@ -439,9 +464,9 @@ Deno.test("wiringOf() reads the shared queue alone only where events do not go",
   };
   const own = NAMES.sessionCommand;
   for (const proven of [false, true]) {
-    assert.deepEqual(ways("auto", "out", proven), ["queue", ["in"], undefined, ["in"], [own]]);
-    assert.deepEqual(ways("queue", "out", proven), ["queue", ["in"], undefined, ["in"], [own]]);
-    assert.deepEqual(ways("queue", "in", proven), ["queue", [], "in", ["in"], [own]]);
+    assert.deepEqual(ways("auto", "out", proven), ["queue", ["in", own], undefined, ["in"], [own]]);
+    assert.deepEqual(ways("queue", "out", proven), ["queue", ["in", own], undefined, ["in"], [own]]);
+    assert.deepEqual(ways("queue", "in", proven), ["queue", [own], "in", ["in"], [own]]);
     assert.deepEqual(ways("exchange", "in", proven), ["exchange", [own], undefined, [own], []]);
     assert.deepEqual(ways("exchange", "out", proven), ["exchange", [own], undefined, [own], []]);
   }

@@ -87,7 +87,7 @@ function judge(settings: Settings, wiring: Wiring, facts: Facts): Finding {
       cameBy: facts.cameBy ?? undefined,
     });
   }
-  const ways = `${wiring.name}: commands from '${wiring.commandQueues.join("', '")}', events to '${events}'`;
+  const ways = `${wiring.name}: commands from '${wiring.commandQueues[0]}', events to '${events}'`;
   if (willBeThere) {
     const state = facts.exchangeThere ? "is there" : "will be declared by the worker";
     return ok(`${ways}; exchange '${exchange}' ${state}`, facts);
