@@ -105,6 +105,51 @@ Deno.test("checkAll() knows a damaged database, whether its head or its body is 
   }
 });
 
+Deno.test("checkAll() says what to type while a damaged database is set aside, and warns when one still is", async () => {
+  await using installation = await Installation.make();
+  const path = join(installation.sessionDir, "worker.db");
+  (await Database.open(installation.sessionDir)).close();
+  const sound = await Deno.readFile(path);
+  await Deno.writeFile(path, sound.slice(0, 8192));
+  await assert.rejects(Database.open(installation.sessionDir), { code: "state_corrupt" });
+  const missed = await installation.check();
+  const { code, found, remedy } = troubleIn(missed, "state.database");
+  assert.equal(code, "database_set_aside");
+  assert.match(found, /worker\.db\.damaged-\d{8}T\d{6}Z'/);
+  assert.ok(remedy?.includes(`install -m 600 BACKUP '${path}'`), remedy);
+  assert.equal(missed.exitCode, 73);
+
+  await Deno.writeFile(path, sound, { mode: 0o600 });
+  const restored = await installation.check();
+  assert.equal(troubleIn(restored, "state.database").code, "damaged_database_kept");
+  assert.equal(statuses(restored)["state.database"], "warning");
+});
+
+Deno.test("checkAll() sees what SQLite would pass over: an empty database, a damaged log", async () => {
+  await using installation = await Installation.make();
+  await using other = await Installation.make();
+  const database = await Database.open(other.sessionDir);
+  await database.commit([{ sql: "INSERT INTO setting VALUES ('a', 'x')", parameters: [] }]);
+  await database.commit([{ sql: "INSERT INTO setting VALUES ('b', 'x')", parameters: [] }]);
+  const files = ["worker.db", "worker.db-wal", "worker.db-shm"];
+  await Deno.mkdir(installation.sessionDir, { mode: 0o700 });
+  for (const name of files) {
+    await Deno.copyFile(join(other.sessionDir, name), join(installation.sessionDir, name));
+  }
+  database.close();
+  assert.equal(statuses(await installation.check())["state.database"], "ok");
+  const log = join(installation.sessionDir, "worker.db-wal");
+  const bytes = await Deno.readFile(log);
+  await Deno.writeFile(log, bytes.with(100, bytes[100]! ^ 1));
+  assert.match(
+    troubleIn(await installation.check(), "state.database").found,
+    /frame 1 of its log is damaged/,
+  );
+  for (const name of files.slice(1)) await Deno.remove(join(installation.sessionDir, name));
+  await Deno.truncate(join(installation.sessionDir, "worker.db"), 0);
+  assert.match(troubleIn(await installation.check(), "state.database").found, /the file is empty/);
+});
+
 Deno.test("checkAll() refuses a database of a newer worker", async () => {
   await using installation = await Installation.make();
   (await Database.open(installation.sessionDir)).close();
