@@ -2,6 +2,7 @@ import amqp, { type ChannelModel, type ConfirmChannel } from "amqplib";
 import type { Logger } from "pino";
 import { amqpCode, isRefusal, messageOf, NOT_FOUND } from "./reply_codes.ts";
 import { isCertificateFault, type TlsOptions } from "./tls.ts";
+import { UnusableQueue } from "./unusable_queue.ts";
 import { goodbye, pause, unlessAborted, whenAborted } from "./waiting.ts";
 
 /** How long a connection attempt may take, and how long the broker may be silent before it counts as gone. */
@@ -19,7 +20,9 @@ export class BrokerUnavailable extends Error {
 
   constructor(cause: unknown) {
     super(`Cannot connect to RabbitMQ: ${messageOf(cause)}`, { cause });
-    this.remedy = isCertificateFault(cause)
+    this.remedy = cause instanceof UnusableQueue
+      ? cause.remedy
+      : isCertificateFault(cause)
       ? "Check that RABBITMQ_URL has the name on the broker's certificate and, where the authority is your own, " +
         "RABBITMQ_CA_FILE (a broker that asks for the worker's certificate: RABBITMQ_CERT_FILE and RABBITMQ_KEY_FILE)"
       : "Check RABBITMQ_URL (host, port, user, password, vhost) and that the broker runs; --check tells which it is";
@@ -99,7 +102,7 @@ export class Connection {
       } catch (error) {
         const pauseMs = this.#pauseMs(attempt);
         const tooLate = this.#stopping.signal.aborted || performance.now() + pauseMs > deadline;
-        if (isRefusal(error) || isCertificateFault(error) || tooLate) throw new BrokerUnavailable(error);
+        if (isFinal(error) || tooLate) throw new BrokerUnavailable(error);
         this.#options.log.info({ err: messageOf(error) }, "the broker is not there yet, trying again");
         await pause(pauseMs, this.#stopping.signal);
       }
@@ -242,6 +245,11 @@ export class Connection {
     const ceilingMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt);
     return ceilingMs * (0.5 + this.#options.random() / 2);
   }
+}
+
+/** Whether waiting is of no use: the broker is there and will say the same again. */
+function isFinal(error: unknown): boolean {
+  return isRefusal(error) || isCertificateFault(error) || error instanceof UnusableQueue;
 }
 
 /** A channel with its end as a signal: amqplib throws when a dead one is used, so ask {@link closed} first. */

@@ -4,7 +4,7 @@ import { consume, type Handler } from "./consumer.ts";
 import type { DeadLetters } from "./dead_letter.ts";
 import { type BrokerNames, routingKey } from "./names.ts";
 import { isInUse } from "./reply_codes.ts";
-import { declareOwnQueue, onThrowAwayChannel } from "./topology.ts";
+import { declareExclusiveQueue, onThrowAwayChannel } from "./topology.ts";
 import { pause } from "./waiting.ts";
 
 /** How often a second process with the same id asks whether the first has gone. */
@@ -63,7 +63,7 @@ export async function declareInbox(
   numberIds: Iterable<string> = [],
 ): Promise<void> {
   const inbox = names.inbox(workerId);
-  await declareOwnQueue(link, inbox);
+  await declareExclusiveQueue(link, inbox);
   const keys = [...workerRoutingKeys(workerId), ...[...numberIds].map(routingKey.number)];
   await onThrowAwayChannel(link, async (channel) => {
     await Promise.all(keys.map((key) => channel.bindQueue(inbox, names.router, key)));

@@ -4,7 +4,8 @@ import { consume, type Handler } from "./consumer.ts";
 import type { DeadLetters } from "./dead_letter.ts";
 import { type BrokerNames, routingKey } from "./names.ts";
 import { amqpCode, isInUse, PRECONDITION_FAILED } from "./reply_codes.ts";
-import { consumersOf, declareOwnQueue, onThrowAwayChannel } from "./topology.ts";
+import { consumersOf, declareExclusiveQueue, onThrowAwayChannel } from "./topology.ts";
+import { UnusableQueue } from "./unusable_queue.ts";
 import { pause } from "./waiting.ts";
 
 /**
@@ -178,12 +179,15 @@ export class Leases {
         }
         isOurs = true;
       }
-      await declareOwnQueue(link, queue, {
-        "x-max-priority": MAX_PRIORITY,
-        "x-dead-letter-exchange": "",
-        "x-dead-letter-routing-key": names.expired,
-      });
       try {
+        const declared = await declareExclusiveQueue(link, queue, {
+          "x-max-priority": MAX_PRIORITY,
+          "x-dead-letter-exchange": "",
+          "x-dead-letter-routing-key": names.expired,
+        });
+        if (declared === "used_as_is") {
+          log.warn({ queue }, "a number's queue exists with other arguments and is used as it is");
+        }
         await consume(link, {
           queue,
           exclusive: true,
@@ -205,6 +209,13 @@ export class Leases {
           },
         });
       } catch (error) {
+        if (error instanceof UnusableQueue) {
+          log.error({ numberId, remedy: error.remedy }, error.message);
+          release.abort();
+          settled("refused");
+          if (wasHeld) onLost(numberId);
+          return;
+        }
         if (!isInUse(error)) throw error;
         refusedSinceMs ??= performance.now();
         const patienceMs = RECLAIM_HEARTBEATS * link.heartbeatMs + RECLAIM_MARGIN_MS;

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import type { Logger } from "pino";
 import type { Outbox, OutboxMessage, OutboxRow } from "../store/outbox.ts";
 import type { Link } from "./connection.ts";
-import { APP_ID, ConfirmedChannel, PublishFailed } from "./publishing.ts";
+import { APP_ID, ConfirmedChannel, PublishFailed, PublishRefused } from "./publishing.ts";
 import { messageOf } from "./reply_codes.ts";
 import { ensureBackendQueue } from "./topology.ts";
 import { pause, unlessAborted } from "./waiting.ts";
@@ -15,7 +15,7 @@ const WINDOW_BYTES = 1024 * 1024;
 const LARGEST_BODY_BYTES = 16 * 1024 * 1024;
 /** How much of what AMQP cannot carry its dead letter says, in characters. */
 const LONGEST_QUOTE = 1_000;
-/** How long a queue that nobody could route to is left alone. Its events wait; those of other queues do not. */
+/** How long a queue that is gone, or full, is left alone. Its events wait; those of other queues do not. */
 const UNROUTABLE_PAUSE_MS = 2_000;
 /** How long the broker may confirm nothing before a worker that is to stop no longer waits for it. */
 const STALLED_MS = 3_000;
@@ -36,8 +36,10 @@ export interface OutboxPublisherOptions {
 /** Publishes what waits in the outbox, in order. A row leaves the disk when the broker has confirmed it. */
 export class OutboxPublisher {
   readonly #options: OutboxPublisherOptions;
-  /** Queues nobody could route to, and until when they are left alone, by a clock that nobody puts back. */
+  /** Queues that took nothing, and until when they are left alone, by a clock that nobody puts back. */
   readonly #heldBack = new Map<string, number>();
+  /** Those of which the log has been told: once, until they take something again. */
+  readonly #complainedOf = new Set<string>();
   #channel: ConfirmedChannel | undefined;
   /** How many events have left since the start. */
   #left = 0;
@@ -121,9 +123,13 @@ export class OutboxPublisher {
     let failure: unknown;
     for (const [index, row] of rows.entries()) {
       const outcome = outcomes[index]!;
-      if (outcome.status === "rejected") failure = outcome.reason;
-      else if (outcome.value === "unroutable") this.#holdBack(row.queue);
-      else done.push(row.position);
+      if (outcome.status === "fulfilled" && outcome.value === "routed") {
+        done.push(row.position);
+        this.#complainedOf.delete(row.queue);
+      } else if (outcome.status === "fulfilled") this.#holdBack(row.queue, "their queue does not exist");
+      else if (outcome.reason instanceof PublishRefused) {
+        this.#holdBack(row.queue, "the broker refuses them: is their queue full?");
+      } else failure = outcome.reason;
     }
     await this.#options.outbox.remove(done);
     this.#left += done.length;
@@ -172,13 +178,10 @@ export class OutboxPublisher {
     return "routed";
   }
 
-  #holdBack(queue: string): void {
-    const { log } = this.#options;
-    if (!this.#heldBack.has(queue)) {
-      log.error(
-        { queue },
-        "events cannot be delivered because their queue does not exist; they wait on disk",
-      );
+  #holdBack(queue: string, why: string): void {
+    if (!this.#complainedOf.has(queue)) {
+      this.#options.log.error({ queue }, `events cannot be delivered because ${why}; they wait on disk`);
+      this.#complainedOf.add(queue);
     }
     this.#heldBack.set(queue, performance.now() + UNROUTABLE_PAUSE_MS);
   }
@@ -197,7 +200,7 @@ export class OutboxPublisher {
       } catch (err) {
         if (link.signal.aborted) throw err;
         log.warn({ queue, err }, "a queue that is gone could not be declared");
-        this.#holdBack(queue);
+        this.#holdBack(queue, "their queue cannot be declared");
       }
     }
   }

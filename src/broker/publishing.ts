@@ -13,6 +13,9 @@ export class PublishFailed extends Error {
   override readonly name = "PublishFailed";
 }
 
+/** The broker refuses to keep a message, which it did not: its queue is full, or failed. */
+export class PublishRefused extends PublishFailed {}
+
 /** Publishes and knows what became of each message. */
 export class ConfirmedChannel implements OpenChannel {
   readonly channel;
@@ -36,7 +39,8 @@ export class ConfirmedChannel implements OpenChannel {
    * Publishes persistently and with `mandatory`. Resolves once the broker has confirmed: `routed` when a queue has the
    * message, `unroutable` when none was there to take it.
    *
-   * @throws {PublishFailed} when the broker nacked it or the channel died first
+   * @throws {PublishRefused} when the broker nacked it
+   * @throws {PublishFailed} when the channel died first
    * @throws {Error} when AMQP cannot carry these properties: trying again is of no use
    */
   publish(
@@ -56,8 +60,11 @@ export class ConfirmedChannel implements OpenChannel {
         (error) => {
           // The broker sends a return before the confirm of the same message.
           const unroutable = this.#returned.delete(id);
-          if (error) reject(new PublishFailed("The broker did not confirm a message", { cause: error }));
-          else resolve(unroutable ? "unroutable" : "routed");
+          if (error) {
+            // amqplib has words for it alone; of a channel that died it says something else.
+            const Failure = error.message === "message nacked" ? PublishRefused : PublishFailed;
+            reject(new Failure("The broker did not confirm a message", { cause: error }));
+          } else resolve(unroutable ? "unroutable" : "routed");
         },
       );
     } catch (error) {

@@ -2,7 +2,13 @@ import type { Logger } from "pino";
 import type { Link } from "./connection.ts";
 import type { BrokerNames } from "./names.ts";
 import { declareInbox } from "./inbox.ts";
-import { declareOwnQueue, ensureBackendQueue, exchangeExists, onThrowAwayChannel } from "./topology.ts";
+import {
+  declareExclusiveQueue,
+  declareOwnQueue,
+  ensureBackendQueue,
+  exchangeExists,
+  onThrowAwayChannel,
+} from "./topology.ts";
 import { pause } from "./waiting.ts";
 import type { Binding } from "./wiring.ts";
 
@@ -37,8 +43,8 @@ export interface TopologyOptions {
 export async function declareTopology(link: Link, options: TopologyOptions): Promise<void> {
   const { names, workerId, backendQueues, log } = options;
   for (const queue of backendQueues) await ensureBackendQueue(link, queue);
+  await own(names.routerLock, {}, declareExclusiveQueue);
   const plain = [
-    names.routerLock,
     names.sessionCommand,
     names.healthCommand,
     names.unassigned,
@@ -61,8 +67,12 @@ export async function declareTopology(link: Link, options: TopologyOptions): Pro
   // A worker that says it is ready misses nothing that is published from then on.
   await bindIfThere(link, options);
 
-  async function own(queue: string, queueArguments?: Record<string, unknown>): Promise<void> {
-    if (await declareOwnQueue(link, queue, queueArguments) === "used_as_is") {
+  async function own(
+    queue: string,
+    queueArguments?: Record<string, unknown>,
+    declare = declareOwnQueue,
+  ): Promise<void> {
+    if (await declare(link, queue, queueArguments) === "used_as_is") {
       log.warn({ queue }, "a queue of the worker's own exists with other arguments and is used as it is");
     }
   }

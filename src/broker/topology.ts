@@ -1,6 +1,7 @@
 import type { ConfirmChannel } from "amqplib";
 import { closeChannel, type Link, openChannel } from "./connection.ts";
-import { amqpCode, NOT_FOUND, PRECONDITION_FAILED } from "./reply_codes.ts";
+import { amqpCode, isInUse, NOT_FOUND, PRECONDITION_FAILED } from "./reply_codes.ts";
+import { UnusableQueue } from "./unusable_queue.ts";
 
 /** The broker has the entity with other arguments than these; it is used as it is. */
 export type Declared = "declared" | "used_as_is";
@@ -34,6 +35,40 @@ export async function declareOwnQueue(
     return "declared";
   } catch (error) {
     if (amqpCode(error) === PRECONDITION_FAILED) return "used_as_is";
+    throw error;
+  }
+}
+
+/**
+ * {@link declareOwnQueue} for a queue whose only consumer means something. That is tried out where the queue exists with
+ * other arguments.
+ *
+ * @throws {UnusableQueue} when it accepts two exclusive consumers, as quorum queues and streams do
+ */
+export async function declareExclusiveQueue(
+  link: Link,
+  queue: string,
+  queueArguments: Record<string, unknown> = {},
+): Promise<Declared> {
+  const declared = await declareOwnQueue(link, queue, queueArguments);
+  if (declared === "used_as_is" && !(await isExclusive(link, queue))) throw new UnusableQueue(queue);
+  return declared;
+}
+
+/** Whether the broker refuses a second exclusive consumer. What these two are given goes back with their channels. */
+async function isExclusive(link: Link, queue: string): Promise<boolean> {
+  const consume = async (channel: ConfirmChannel) => {
+    await channel.prefetch(1);
+    await channel.consume(queue, () => {}, { exclusive: true });
+  };
+  try {
+    await onThrowAwayChannel(link, async (channel) => {
+      await consume(channel);
+      await onThrowAwayChannel(link, consume);
+    });
+    return false;
+  } catch (error) {
+    if (isInUse(error)) return true;
     throw error;
   }
 }
