@@ -156,7 +156,7 @@ export const TABLE = {
   SESSION_WIRING: optional(
     choice("auto", "queue", "exchange"),
     "auto",
-    "How commands and events of the session queue are kept apart; auto is queue when QUEUE_SESSION_EVENT is another queue, else exchange",
+    "How commands and events of the session queue are kept apart; auto is queue when QUEUE_SESSION_EVENT is another queue, else exchange once a command has come through it, and best effort before",
   ),
   RABBITMQ_EXCHANGE: optional(
     entityName({ builtIn: true }),
