@@ -1,6 +1,5 @@
 /** A full Signal party: identity, prekeys and sessions, in memory, on the repository Baileys itself uses. */
 import {
-  addTransactionCapability,
   Curve,
   DEFAULT_CONNECTION_CONFIG,
   encodeWAMessage,
@@ -26,9 +25,13 @@ export interface Ciphertext {
   ciphertext: Uint8Array;
 }
 
+/**
+ * Keys in memory, for one operation at a time. Not Baileys' transactions: they find their changes by the asynchronous
+ * context, and libsignal runs the jobs of all who write to one address in the context of whoever came first.
+ */
 function memoryKeys(): SignalKeyStoreWithTransaction {
   const rows = new Map<string, unknown>();
-  const store = {
+  return {
     get<T extends keyof SignalDataTypeMap>(type: T, ids: string[]) {
       const found = ids.filter((id) => rows.has(`${type}/${id}`)).map((
         id,
@@ -43,11 +46,9 @@ function memoryKeys(): SignalKeyStoreWithTransaction {
         }
       }
     },
+    isInTransaction: () => false,
+    transaction: (work) => work(),
   };
-  return addTransactionCapability(store, pino({ level: "silent" }), {
-    maxCommitRetries: 1,
-    delayBetweenTriesMs: 0,
-  });
 }
 
 /** One handset's Signal state. Addresses are LIDs with device, so both forms of a JID share a session. */
