@@ -116,6 +116,25 @@ Deno.test("checkAll() advises the very line that takes the two directions apart"
   assert.equal(statuses(await installation.check())["broker.wiring"], "ok", "the advice helps");
 });
 
+Deno.test("checkAll() warns of copies of commands that another wiring left, and nobody reads", async () => {
+  const url = await broker.vhost();
+  const backend = await connectBackend({ url });
+  await backend.close();
+  const model = await amqp.connect(url);
+  const channel = await model.createConfirmChannel();
+  channel.publish("whatsapp.exchange", "session.update", Buffer.from('{"action":"status"}'));
+  await channel.waitForConfirms();
+  await model.close();
+
+  await using installation = await installedFor(url, {
+    SESSION_WIRING: "exchange",
+    QUEUE_SESSION_EVENT: "whatsapp.worker.events",
+  });
+  const { code, subject, found } = troubleIn(await installation.check(), "broker.wiring");
+  assert.deepEqual([code, subject], ["unread_copies", "whatsapp.session.update"]);
+  assert.match(found, /^1 waiting that nobody reads/);
+});
+
 Deno.test("checkAll() warns of events that wait and nobody reads", async () => {
   const url = await broker.vhost();
   const backend = await connectBackend({ url });

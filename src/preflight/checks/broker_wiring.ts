@@ -1,4 +1,4 @@
-import type { ChannelModel } from "amqplib";
+import type { ChannelModel, Replies } from "amqplib";
 import { resolve } from "node:path";
 import { adviceFor, MEMORY_KEY, type Sightings, type Wiring, wiringOf } from "../../broker/wiring.ts";
 import type { Settings } from "../../config/load.ts";
@@ -20,9 +20,10 @@ export const brokerWiring: Check = {
     const settings = probe.valueOf(configuration);
     const names = namesOf(settings);
     try {
-      const { exchangeThere, noted } = await withBroker(settings, probe.signal, async (model) => ({
+      const { exchangeThere, noted, update } = await withBroker(settings, probe.signal, async (model) => ({
         exchangeThere: await exchangeExists(model, settings.RABBITMQ_EXCHANGE),
-        noted: await isWaiting(model, names.wiringNote),
+        noted: (await lookAt(model, names.wiringNote)).messageCount > 0,
+        update: await lookAt(model, settings.QUEUE_SESSION_UPDATE),
       }));
       const memory = recall(settings);
       const proven = noted || memory.has(MEMORY_KEY.proven);
@@ -37,7 +38,7 @@ export const brokerWiring: Check = {
         exchange: settings.RABBITMQ_EXCHANGE,
         exchangeThere,
       };
-      return { findings: [judge(settings, wiring, facts)] };
+      return { findings: [judge(settings, wiring, facts), ...leftOver(settings, wiring, update)] };
     } catch (error) {
       return { findings: [failure(brokerFault(error, settings))] };
     }
@@ -63,14 +64,36 @@ async function exchangeExists(model: ChannelModel, exchange: string): Promise<bo
   }
 }
 
-/** Whether a queue exists and holds something. */
-async function isWaiting(model: ChannelModel, queue: string): Promise<boolean> {
+/** How many messages and readers a queue has; one that does not exist has none. */
+async function lookAt(model: ChannelModel, queue: string): Promise<Depth> {
   try {
-    return (await passively(model, (channel) => channel.checkQueue(queue))).messageCount > 0;
+    return await passively(model, (channel) => channel.checkQueue(queue));
   } catch (error) {
-    if (isNotFound(error)) return false;
+    if (isNotFound(error)) return { messageCount: 0, consumerCount: 0 };
     throw error;
   }
+}
+
+type Depth = Pick<Replies.AssertQueue, "messageCount" | "consumerCount">;
+
+/**
+ * The queue that neither the worker reads nor the backend: still bound to the exchange, by an earlier wiring or by the
+ * backend, it fills the broker's disk. Its binding may be the backend's, so an operator has to say.
+ */
+function leftOver(settings: Settings, wiring: Wiring, { messageCount, consumerCount }: Depth): Finding[] {
+  const { QUEUE_SESSION_UPDATE: queue, QUEUE_SESSION_EVENT: events, RABBITMQ_EXCHANGE: exchange } = settings;
+  if (wiring.name !== "exchange" || queue === events || messageCount === 0 || consumerCount > 0) return [];
+  return [warning({
+    code: "unread_copies",
+    subject: queue,
+    found:
+      `${messageCount} waiting that nobody reads: commands come from another queue, events go to another one`,
+    remedy:
+      "They have been carried out by way of the other queue. Unbind this one, then purge it: rabbitmqadmin " +
+      `delete binding source=${exchange} destination_type=queue destination=${queue} ` +
+      `properties_key=session.update; rabbitmqadmin purge queue name=${queue}`,
+    facts: { messages: messageCount, consumers: consumerCount },
+  })];
 }
 
 interface Facts extends Record<string, unknown> {
