@@ -259,6 +259,14 @@ export interface OpenChannel {
   readonly closed: AbortSignal;
 }
 
+/**
+ * How long the broker may still hold what a connection had that is gone: it notices the end of a silent one after three
+ * heartbeats at most. Who finds its own queue in use has to wait that long before somebody else is to blame.
+ */
+export function staleConnectionMs({ heartbeatMs }: Link): number {
+  return 4 * heartbeatMs + 2_000;
+}
+
 /** Opens a channel with publisher confirms on `link`. */
 export async function openChannel({ model, signal }: Link): Promise<OpenChannel> {
   const channel = await model.createConfirmChannel();

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { Link } from "./connection.ts";
+import { type Link, staleConnectionMs } from "./connection.ts";
 import { consume, type Handler } from "./consumer.ts";
 import type { DeadLetters } from "./dead_letter.ts";
 import { type BrokerNames, routingKey } from "./names.ts";
@@ -28,6 +28,7 @@ export interface InboxOptions {
 export function inboxRole(options: InboxOptions) {
   const { names, workerId, handler, numbers, onHeld, deadLetters, log, signal } = options;
   let wasHeld = false;
+  let refusedSinceMs: number | undefined;
   return async (link: Link): Promise<void> => {
     const inbox = names.inbox(workerId);
     await declareInbox(link, names, workerId, numbers());
@@ -38,6 +39,7 @@ export function inboxRole(options: InboxOptions) {
         handler,
         onConsuming: () => {
           wasHeld = true;
+          refusedSinceMs = undefined;
           onHeld();
         },
         deadLetters,
@@ -46,10 +48,16 @@ export function inboxRole(options: InboxOptions) {
       });
     } catch (error) {
       if (!isInUse(error)) throw error;
+      refusedSinceMs ??= performance.now();
       const remedy = "Give every worker a WORKER_ID of its own";
-      if (wasHeld) {
-        log.error({ inbox, remedy }, "another process with this WORKER_ID has taken its commands over");
-      } else log.warn({ inbox, remedy }, "another process with this WORKER_ID runs; waiting for it to end");
+      if (!wasHeld) {
+        log.warn({ inbox, remedy }, "another process with this WORKER_ID runs; waiting for it to end");
+      } else if (performance.now() - refusedSinceMs < staleConnectionMs(link)) {
+        log.info(
+          { inbox },
+          "the broker still holds the inbox, maybe for the connection that was lost; waiting",
+        );
+      } else log.error({ inbox, remedy }, "another process with this WORKER_ID has taken its commands over");
       await pause(RIVAL_PAUSE_MS, AbortSignal.any([signal, link.signal]));
     }
   };

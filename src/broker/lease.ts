@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { Connection, Link } from "./connection.ts";
+import { type Connection, type Link, staleConnectionMs } from "./connection.ts";
 import { consume, type Handler } from "./consumer.ts";
 import type { DeadLetters } from "./dead_letter.ts";
 import { type BrokerNames, routingKey } from "./names.ts";
@@ -8,12 +8,7 @@ import { consumersOf, declareExclusiveQueue, onThrowAwayChannel } from "./topolo
 import { UnusableQueue } from "./unusable_queue.ts";
 import { pause } from "./waiting.ts";
 
-/**
- * How long a lease that was held is claimed again after the connection was lost: the broker notices the death of the
- * old connection only after three heartbeats.
- */
-const RECLAIM_HEARTBEATS = 4;
-const RECLAIM_MARGIN_MS = 2_000;
+/** How often a lease that its old connection may still hold is claimed again. */
 const RECLAIM_PAUSE_MS = 1_000;
 /** How long after its birth a number's queue may be without its first consumer. */
 const BIRTH_PAUSE_MS = 500;
@@ -131,6 +126,11 @@ export class Leases {
     let outcome: Forgetting = "given_up";
     const forgetting = async (link: Link): Promise<void> => {
       await this.#unbind(link, numberId);
+      // What is published to a queue in the very milliseconds of its deletion is lost, though the broker confirms it.
+      await onThrowAwayChannel(
+        link,
+        (channel) => channel.unbindQueue(names.number(numberId), names.router, routingKey.send(numberId)),
+      );
       while (!link.signal.aborted && !release.signal.aborted) {
         try {
           await onThrowAwayChannel(
@@ -188,6 +188,8 @@ export class Leases {
         if (declared === "used_as_is") {
           log.warn({ queue }, "a number's queue exists with other arguments and is used as it is");
         }
+        // One that is on its way out answers what is there, and gets nothing more.
+        if (!this.#forgetting.has(numberId)) await this.#bindSends(link, numberId);
         await consume(link, {
           queue,
           exclusive: true,
@@ -218,8 +220,7 @@ export class Leases {
         }
         if (!isInUse(error)) throw error;
         refusedSinceMs ??= performance.now();
-        const patienceMs = RECLAIM_HEARTBEATS * link.heartbeatMs + RECLAIM_MARGIN_MS;
-        if ((wasHeld || own) && performance.now() - refusedSinceMs < patienceMs) {
+        if ((wasHeld || own) && performance.now() - refusedSinceMs < staleConnectionMs(link)) {
           await pause(RECLAIM_PAUSE_MS, AbortSignal.any([release.signal, link.signal]));
           return;
         }
@@ -241,6 +242,15 @@ export class Leases {
     }
     if (consumers === undefined) return undefined;
     return consumers === 0 ? "pinned" : "refused";
+  }
+
+  /** What the reader has for the number comes to its queue, for as long as some worker's store has the number. */
+  async #bindSends(link: Link, numberId: string): Promise<void> {
+    const { names } = this.#options;
+    await onThrowAwayChannel(
+      link,
+      (channel) => channel.bindQueue(names.number(numberId), names.router, routingKey.send(numberId)),
+    );
   }
 
   async #unbind(link: Link, numberId: string): Promise<void> {
