@@ -51,10 +51,10 @@ export function accountForFleet(facts: Facts): Account {
   };
 }
 
-/** Whether the whole fleet is at rest: every worker's latest word is newer than `sinceMs` and says so. */
-export function isAtRest(facts: Pick<Facts, "cast" | "received">, sinceMs: number): boolean {
-  return [...lastReports({ ...facts, calmSinceMs: sinceMs })].every(([, report]) =>
-    report !== undefined && notReady("", report).length === 0
+/** What keeps the fleet from being at rest, as the latest word of every worker since `sinceMs` has it. */
+export function unrest(facts: Pick<Facts, "cast" | "received">, sinceMs: number): Hole[] {
+  return [...lastReports({ ...facts, calmSinceMs: sinceMs })].flatMap(([worker, report]) =>
+    notReady(worker, report)
   );
 }
 
@@ -81,7 +81,7 @@ function notReady(worker: string, report: Report | undefined): Hole[] {
     ...outbox.depth === 0 ? [] : [`${outbox.depth} events in its outbox`],
     ...broker.state === "connected" ? [] : [`its broker is '${broker.state}'`],
   ];
-  return faults.map((fault) => fleetHole("worker_not_ready", worker, `At the end: ${fault}`));
+  return faults.map((fault) => fleetHole("worker_not_ready", worker, `At its last word: ${fault}`));
 }
 
 function againstContract(received: Received): Hole[] {

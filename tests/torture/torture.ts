@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Received } from "../backend/backend.ts";
 import { accountFor } from "./account.ts";
 import { accountForCommands } from "./account_commands.ts";
-import { isAtRest } from "./account_fleet.ts";
+import { unrest } from "./account_fleet.ts";
 import { accountForInbound } from "./account_inbound.ts";
 import { accountForSends } from "./account_sends.ts";
 import { type Deployment, readLeft, startDeployment, waitingIn } from "./deployment.ts";
@@ -159,8 +159,8 @@ async function quiet(
     const facts = seen();
     const pending = [accountForSends(facts), accountForInbound(facts), accountForCommands(facts)]
       .flatMap(({ holes }) => holes).filter(({ kind }) => PENDING.has(kind));
-    const atRest = isAtRest(facts, facts.calmSinceMs);
-    let open = pending.length + (atRest ? 0 : 1);
+    const unready = unrest(facts, facts.calmSinceMs);
+    let open = pending.length + unready.length;
     if (open === 0) {
       const queues = await waitingIn(deployment);
       if (queues.size === 0) return await lastWords(seen, patienceMs);
@@ -173,8 +173,11 @@ async function quiet(
     if (performance.now() - toldAt > PROGRESS_MS) {
       toldAt = performance.now();
       const kinds = Map.groupBy(pending, ({ kind }) => kind);
-      const what = [...kinds].map(([kind, { length }]) => `${length} ${kind}`).join(", ") || "no message";
-      say(`waiting: ${what} pending, workers ${atRest ? "at rest" : "not at rest yet"}`);
+      const what = [
+        ...[...kinds].map(([kind, { length }]) => `${length} ${kind}`),
+        ...unready.map(({ id, sentence }) => `${id}: ${sentence}`),
+      ];
+      say(`waiting: ${what.join(", ") || `messages in ${open} queues`}`);
     }
     await delay(LOOK_MS, undefined, { signal });
   }
@@ -185,5 +188,5 @@ async function quiet(
 async function lastWords(seen: () => Facts, patienceMs: number): Promise<void> {
   const sinceMs = Date.now();
   const deadline = performance.now() + patienceMs;
-  while (!isAtRest(seen(), sinceMs) && performance.now() < deadline) await delay(LOOK_MS);
+  while (unrest(seen(), sinceMs).length > 0 && performance.now() < deadline) await delay(LOOK_MS);
 }
