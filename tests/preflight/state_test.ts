@@ -116,7 +116,7 @@ Deno.test("checkAll() says what to type while a damaged database is set aside, a
   const { code, found, remedy } = troubleIn(missed, "state.database");
   assert.equal(code, "database_set_aside");
   assert.match(found, /worker\.db\.damaged-\d{8}T\d{6}Z'/);
-  assert.ok(remedy?.includes(`install -m 600 BACKUP '${path}'`), remedy);
+  assert.ok(remedy?.includes(`install -m 600 BACKUP '${path}'`), String(remedy));
   assert.equal(missed.exitCode, 73);
 
   await Deno.writeFile(path, sound, { mode: 0o600 });
