@@ -53,5 +53,8 @@ export function brokerNames(
 /** The routing keys of the router exchange. */
 export const routingKey = {
   worker: (canonicalWorkerId: string): string => `worker.${canonicalWorkerId}`,
+  /** Commands for a number, to the inbox of the worker that has it. */
   number: (numberId: string): string => `number.${numberId}`,
+  /** Messages to send from a number, to its queue. */
+  send: (numberId: string): string => `send.${numberId}`,
 };

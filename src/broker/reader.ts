@@ -302,8 +302,8 @@ export class Reader {
       return "ack";
     }
     const outcome = await channel.publish(
-      "",
-      names.number(idText(command.value.numberId)),
+      names.router,
+      routingKey.send(idText(command.value.numberId)),
       delivery.message.content,
       {
         ...forwardedProperties(delivery.message, { [EXPIRES_AT]: expiresAtMs }),

@@ -9,7 +9,7 @@ import { type BrokerNames, routingKey } from "./names.ts";
 import { ConfirmedChannel, PublishFailed } from "./publishing.ts";
 import { amqpCode, NOT_FOUND, PRECONDITION_FAILED } from "./reply_codes.ts";
 import { sift, type Verdict } from "./sift.ts";
-import { declareOwnQueue, exchangeExists, onThrowAwayChannel } from "./topology.ts";
+import { exchangeExists, onThrowAwayChannel } from "./topology.ts";
 
 /** A number and the worker that had it. */
 export interface Pin {
@@ -27,8 +27,6 @@ export interface PinLook {
   readonly number: Standing;
   /** The worker's inbox. A consumer of it is the running worker. */
   readonly inbox: Standing;
-  /** Sends on their way out of the number's queue, which an unpinning that was interrupted has left. */
-  readonly leaving: Standing;
 }
 
 /** Why a number was not unpinned; nothing of it was lost. */
@@ -67,7 +65,6 @@ export async function lookAtPin(link: Link, names: BrokerNames, pin: Pin): Promi
   return {
     number: await standingOf(link, names.number(pin.numberId)),
     inbox: await standingOf(link, names.inbox(pin.workerId)),
-    leaving: await standingOf(link, leavingQueue(names, pin)),
   };
 }
 
@@ -79,51 +76,55 @@ export async function lookAtPin(link: Link, names: BrokerNames, pin: Pin): Promi
  * @throws {PublishFailed} when the broker is gone
  */
 export async function unpin(link: Link, names: BrokerNames, pin: Pin): Promise<Unpinned> {
-  const queueDeleted = await empty(link, names, pin);
-  const sends = await giveSendsBack(link, names, pin);
+  const sends = await empty(link, names, pin);
   const commands = await sweepInbox(link, names, pin);
-  return { queueDeleted, sends, ...commands };
+  return { ...sends, ...commands };
 }
 
-/**
- * Where sends wait between the number's queue and the backend's: as long as the number's queue exists, the reader puts
- * into it whatever it finds in the backend's, and a queue with messages in it cannot be deleted without losing them.
- */
-const leavingQueue = (names: BrokerNames, { numberId }: Pin) => `${names.number(numberId)}.unpinned`;
-
-/** Unbinds the number, empties its queue and deletes it. @returns whether there was one */
-async function empty(link: Link, names: BrokerNames, pin: Pin): Promise<boolean> {
+/** Unbinds the number, hands what waits in its queue to the reader, and deletes it. */
+async function empty(
+  link: Link,
+  names: BrokerNames,
+  pin: Pin,
+): Promise<Pick<Unpinned, "queueDeleted" | "sends">> {
   const queue = names.number(pin.numberId);
-  const leaving = leavingQueue(names, pin);
   let held = false;
+  let sends = 0;
   const visit = async (message: ConsumeMessage, channel: ConfirmedChannel): Promise<Verdict> => {
-    if (await forward(channel, leaving, message) === "routed") return "take";
-    throw new PublishFailed(`The queue '${leaving}' is gone`);
+    if (await forward(channel, names.messageSend, message) !== "routed") {
+      throw new UnpinRefused("no_send_queue");
+    }
+    sends++;
+    return "take";
   };
   const onClaimed = async () => {
     if (!held) await unbind(link, names, pin);
     held = true;
-    await declareOwnQueue(link, leaving);
   };
   for (;;) {
     const { outcome } = await sift(link, { queue, visit, onClaimed });
     if (outcome === "missing") {
       if (!held) await unbind(link, names, pin);
-      return held;
+      return { queueDeleted: held, sends };
     }
-    if (outcome === "in_use") {
-      // It came back as its queue was being emptied: its sends are not to be kept from it.
-      if (held) await giveSendsBack(link, names, pin);
-      throw new UnpinRefused("in_use");
-    }
-    if (await deleteIdle(link, queue)) return true;
+    // It may have come back as its queue was being emptied.
+    if (outcome === "in_use") throw new UnpinRefused("in_use");
+    if (await deleteIdle(link, queue)) return { queueDeleted: true, sends };
   }
 }
 
-/** Takes the number's key off the worker's inbox, and makes sure that no other inbox has it. */
+/** Takes the number's keys off its queue and off the worker's inbox, and makes sure that no other inbox has it. */
 async function unbind(link: Link, names: BrokerNames, { numberId, workerId }: Pin): Promise<void> {
   if (!(await exchangeExists(link, names.router))) return;
   const inbox = names.inbox(workerId), key = routingKey.number(numberId);
+  if (await standingOf(link, names.number(numberId)) !== undefined) {
+    const queue = names.number(numberId);
+    // From here on the reader has nowhere to put a send for it, and says so to the backend.
+    await onThrowAwayChannel(
+      link,
+      (channel) => channel.unbindQueue(queue, names.router, routingKey.send(numberId)),
+    );
+  }
   if (await standingOf(link, inbox) !== undefined) {
     await onThrowAwayChannel(link, (channel) => channel.unbindQueue(inbox, names.router, key));
   }
@@ -137,28 +138,6 @@ async function unbind(link: Link, names: BrokerNames, { numberId, workerId }: Pi
     }
   } finally {
     await channel.close();
-  }
-}
-
-/** Moves sends that have left the number's queue to the backend's. The number's own is gone, so that none comes back. */
-async function giveSendsBack(link: Link, names: BrokerNames, pin: Pin): Promise<number> {
-  const queue = leavingQueue(names, pin);
-  let sends = 0;
-  for (;;) {
-    const { outcome } = await sift(link, {
-      queue,
-      visit: async (message, channel): Promise<Verdict> => {
-        if (await forward(channel, names.messageSend, message) !== "routed") {
-          throw new UnpinRefused("no_send_queue");
-        }
-        sends++;
-        return "take";
-      },
-    });
-    if (outcome === "missing") return sends;
-    // Another operator unpins the same number at this moment.
-    if (outcome === "in_use") throw new UnpinRefused("in_use");
-    if (await deleteIdle(link, queue)) return sends;
   }
 }
 
@@ -197,8 +176,8 @@ function commandFor({ content }: ConsumeMessage, numberId: string): { workerId?:
 }
 
 /**
- * Deletes a queue that nobody consumes and nothing is in. What is published in the very milliseconds in which the broker
- * deletes it is lost, though the broker confirms it (measured with 3.10).
+ * Deletes a queue that nobody consumes and nothing is in. It has to be unbound before: what is published to it in the
+ * very milliseconds in which the broker deletes it is lost, though the broker confirms it (measured with 3.10).
  *
  * @returns false when somebody consumes it, or something is in it
  */

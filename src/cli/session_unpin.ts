@@ -97,8 +97,8 @@ function pinOf({ operands: [number = ""], options: { worker, yes, json }, termin
   return { numberId: idText(number), workerId: worker ?? "" };
 }
 
-function questionFor({ numberId, workerId }: Pin, { number, inbox, leaving }: PinLook): string {
-  const sends = (number?.messages ?? 0) + (leaving?.messages ?? 0);
+function questionFor({ numberId, workerId }: Pin, { number, inbox }: PinLook): string {
+  const sends = number?.messages ?? 0;
   const running = inbox !== undefined && inbox.consumers > 0;
   return [
     `Number ${numberId} of worker '${visible(workerId)}':`,

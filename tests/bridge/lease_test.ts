@@ -1,4 +1,5 @@
 import { strict as assert } from "node:assert";
+import { Buffer } from "node:buffer";
 import type { Handler } from "../../src/broker/consumer.ts";
 import { Leases } from "../../src/broker/lease.ts";
 import { startProxy } from "../rabbitmq/proxy.ts";
@@ -193,4 +194,29 @@ Deno.test("claim() by two workers at once gives a new number to one of them", as
     assert.deepEqual(claims.toSorted(), ["held", "refused"], `number ${number}`);
     assert.equal((await inboxesOf(url, String(number))).length, 1);
   }
+});
+
+Deno.test("forget() loses no send that is routed while the number goes", async () => {
+  const url = await broker.vhost();
+  await using holder = await startHolder(url);
+  await using sender = await startHolder(url, { workerId: "worker-2" });
+  const sending = new AbortController();
+  let routed = 0, unroutable = 0;
+  const sent = (async () => {
+    while (!sending.signal.aborted) {
+      const outcome = await sender.bridge.shared.publish(NAMES.router, "send.6", Buffer.from("a send"), {});
+      if (outcome === "routed") routed++;
+      else unroutable++;
+    }
+  })();
+  for (let life = 0; life < 40; life++) {
+    assert.equal(await holder.leases.claim("6"), "held");
+    const before = routed;
+    await until(() => routed > before + 5, { describe: "sends on their way", everyMs: 1 });
+    assert.equal(await holder.leases.forget("6"), "forgotten");
+  }
+  sending.abort();
+  await sent;
+  await until(() => holder.taken.length === routed, { describe: `all ${routed} sends` });
+  assert.ok(unroutable > 0, "some came too late, and their sender was told");
 });

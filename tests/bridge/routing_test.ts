@@ -227,8 +227,9 @@ Deno.test("a send nobody can carry out is answered at once", async () => {
 Deno.test("the priority of a send is that of its place in its number's queue", async () => {
   await using stack = await startStack({ broker });
   await using onlooker = await lookOn(stack.url);
-  await onlooker.channel.assertQueue(NAMES.number("77"), { durable: true, maxPriority: 2 });
   await stack.startWorker();
+  await onlooker.channel.assertQueue(NAMES.number("77"), { durable: true, maxPriority: 2 });
+  await onlooker.channel.bindQueue(NAMES.number("77"), NAMES.router, "send.77");
   const send = { whatsappNumberId: 77, recipientNumber: "+221779999999", content: "x", type: "TEXT" };
   await stack.backend.send({ ...send, messageId: 1, priority: 2 });
   assert.equal((await onlooker.take(NAMES.number("77"))).properties.priority, 2);
@@ -243,6 +244,7 @@ Deno.test("what is forwarded keeps its bytes and properties, but for what is the
   await onlooker.channel.assertQueue(inbox, { durable: true });
   await onlooker.channel.bindQueue(inbox, NAMES.router, "worker.9");
   await onlooker.channel.assertQueue(NAMES.number("77"), { durable: true, maxPriority: 2 });
+  await onlooker.channel.bindQueue(NAMES.number("77"), NAMES.router, "send.77");
   const options = {
     contentType: "application/json",
     contentEncoding: "UTF-8",
@@ -278,6 +280,7 @@ Deno.test("a send waits in its number's queue no longer than its own expiration 
   await stack.startWorker();
   await using onlooker = await lookOn(stack.url);
   await onlooker.channel.assertQueue(NAMES.number("77"), { durable: true });
+  await onlooker.channel.bindQueue(NAMES.number("77"), NAMES.router, "send.77");
   const send = { messageId: 1, numberId: 77, to: "+221779999999", content: "x", type: "TEXT" };
   const cases = [
     [{}, {}, 3_600_000],
@@ -303,6 +306,7 @@ Deno.test("a send that waits too long for a worker that is away is answered by t
     deadLetterExchange: "",
     deadLetterRoutingKey: NAMES.expired,
   });
+  await onlooker.channel.bindQueue(NAMES.number("77"), NAMES.router, "send.77");
   const send = { messageId: 9, numberId: 77, to: "+221779999999", content: "x", type: "TEXT" };
   const commandId = await stack.backend.send({ ...send, expiresAt: Date.now() + 300 });
   const { body } = await stack.backend.next(answerTo(commandId), { describe: "the end of the wait" });
