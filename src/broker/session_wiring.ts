@@ -133,6 +133,7 @@ export class SessionWiring {
     this.#exchangeThere = there;
   }
 
+  /** How the wiring stands. */
   report(): WiringReport {
     const { name, sharedQueue } = this.#wiring;
     if (sharedQueue === undefined) return { wiring: name, bestEffort: false };
