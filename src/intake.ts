@@ -77,6 +77,7 @@ export class Intake {
         numberId,
         () => sessions.handle({ command, commandId: delivery.commandId }),
       );
+      if (outcome === "given_up") return "requeue";
       if (outcome === "pinned_elsewhere") await answers.pinnedElsewhere(command, delivery);
       if (outcome === "held_elsewhere" && await forwardToHolder(numberId, delivery) === "unroutable") {
         await answers.heldElsewhere(command, undefined, delivery);

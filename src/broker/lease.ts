@@ -78,8 +78,13 @@ export class Leases {
    *
    * @param options.own this worker's store has the number. Who holds it may be its own old connection, which a broker
    * that lost sight of the host keeps for three heartbeats: `refused` only when it is not free by then.
+   * @param options.onFree done when nobody has the number and before it has a queue: the time to write it down. Earlier,
+   * a kill would make another worker's number look like this one's.
    */
-  async claim(numberId: string, { own = false }: { own?: boolean } = {}): Promise<Claim> {
+  async claim(
+    numberId: string,
+    { own = false, onFree = () => Promise.resolve() }: { own?: boolean; onFree?: () => Promise<void> } = {},
+  ): Promise<Claim> {
     // A number that was logged out and is opened again at once: its old lease is about to go, and its queue with it.
     while (this.#forgetting.has(numberId)) await this.#forgetting.get(numberId);
     const held = this.#held.get(numberId);
@@ -88,7 +93,7 @@ export class Leases {
     const claim = Promise.withResolvers<Claim>();
     const ended = this.#options.connection.keep(
       `lease of number ${numberId}`,
-      this.#role(numberId, { own, settled: claim.resolve, release }),
+      this.#role(numberId, { own, onFree, settled: claim.resolve, release }),
       release.signal,
     ).finally(() => {
       claim.resolve("given_up");
@@ -157,8 +162,9 @@ export class Leases {
 
   #role(
     numberId: string,
-    { own, settled, release }: {
+    { own, onFree, settled, release }: {
       own: boolean;
+      onFree: () => Promise<void>;
       settled: (claim: Claim) => void;
       release: AbortController;
     },
@@ -177,6 +183,7 @@ export class Leases {
           settled(obstacle);
           return release.abort();
         }
+        await onFree();
         isOurs = true;
       }
       try {

@@ -1,6 +1,6 @@
 import type { ConfirmChannel } from "amqplib";
 import { closeChannel, type Link, openChannel } from "./connection.ts";
-import { amqpCode, isInUse, NOT_FOUND, PRECONDITION_FAILED } from "./reply_codes.ts";
+import { amqpCode, isInUse, messageOf, NOT_FOUND, PRECONDITION_FAILED } from "./reply_codes.ts";
 import { UnusableQueue } from "./unusable_queue.ts";
 
 /** The broker has the entity with other arguments than these; it is used as it is. */
@@ -78,7 +78,8 @@ export async function consumersOf(link: Link, queue: string): Promise<number | u
   try {
     return (await onThrowAwayChannel(link, (channel) => channel.checkQueue(queue))).consumerCount;
   } catch (error) {
-    if (amqpCode(error) === NOT_FOUND) return undefined;
+    // As long as a broker starts or stops, what is there can be out of reach, and 404 as well.
+    if (amqpCode(error) === NOT_FOUND && !/down or inaccessible/.test(messageOf(error))) return undefined;
     throw error;
   }
 }

@@ -13,11 +13,11 @@ export interface NumberLeases {
   /**
    * `held`: the number is this worker's alone. `refused`: another worker has it. `pinned`: it is another worker's that is
    * away. `given_up`: this worker is stopping. `own`: this worker's store has the number, so that who holds it may be
-   * this worker's own old connection.
+   * this worker's own old connection. `onFree`: done when nobody has the number, before that is changed on the broker.
    */
   claim(
     numberId: string,
-    options?: { own?: boolean },
+    options?: { own?: boolean; onFree?: () => Promise<void> },
   ): Promise<"held" | "refused" | "pinned" | "given_up">;
   /**
    * Ends the lease of a number whose credentials are gone, once its waiting sends are answered; `given_up`: this worker
@@ -40,7 +40,9 @@ export type CommandOutcome =
   /** Another worker has the number; nothing was done. */
   | "held_elsewhere"
   /** Another worker, which is away, has the number; nothing was done. */
-  | "pinned_elsewhere";
+  | "pinned_elsewhere"
+  /** This worker is stopping and does not have the number: the command is to be taken again. */
+  | "given_up";
 
 /** Options of {@link Sessions}. */
 export interface SessionsOptions extends Omit<SessionContext, "onEnded"> {
@@ -162,12 +164,12 @@ export class Sessions {
     };
     const own = this.#sessions.has(key) || this.#ending.delete(key);
     // The claim makes the number's queue: a kill before the session is there must not leave one that is nobody's.
-    if (!own) await store.sessions.save(newcomer);
-    const claim = await leases.claim(key, { own });
+    const claim = await leases.claim(key, { own, onFree: () => store.sessions.save(newcomer) });
     if (claim === "refused" || claim === "pinned") {
       if (!own) await store.sessions.forget(key);
       return claim === "refused" ? "held_elsewhere" : "pinned_elsewhere";
     }
+    if (claim === "given_up" && !own) return "given_up";
     const session = this.#sessions.get(key) ?? this.#add(newcomer);
     await session.update({ ...changesOf(command, commandId), atStart: "open" });
     // The worker is stopping: it opens the session when it is back.

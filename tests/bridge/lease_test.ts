@@ -73,6 +73,22 @@ Deno.test("claim() gives a number to one worker, with its sends and its commands
   assert.equal(await second.leases.claim("6", { own: true }), "held");
 });
 
+Deno.test("claim() has a number written down when it is nobody's, before it has a queue", async () => {
+  const url = await broker.vhost();
+  await using holder = await startHolder(url);
+  await using stranger = await startHolder(url, { workerId: "worker-2" });
+  const queues: boolean[] = [];
+  const onFree = async () => void queues.push(await queueExists(broker, url, NAMES.number("6")));
+  assert.equal(await holder.leases.claim("6", { onFree }), "held");
+  assert.deepEqual(queues, [false]);
+
+  assert.equal(await stranger.leases.claim("6", { onFree }), "refused");
+  await holder.leases.release("6");
+  assert.equal(await stranger.leases.claim("6", { onFree }), "pinned");
+  assert.equal(await holder.leases.claim("6", { own: true, onFree }), "held");
+  assert.deepEqual(queues, [false], "a number that is somebody's is nobody else's to write down");
+});
+
 Deno.test("claim() that is refused takes back what a former life had bound", async () => {
   const url = await broker.vhost();
   await using former = await startHolder(url);
