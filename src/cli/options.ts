@@ -13,6 +13,7 @@ export const OPTIONS = {
   "yes": { type: "boolean" },
 } as const;
 
+/** The name of an option, without its dashes. */
 export type OptionName = keyof typeof OPTIONS;
 
 /** The options that were given. */
