@@ -6,7 +6,10 @@ const BREATH_MS = 5;
 
 /** Calls `batch` until it has less than {@link BATCH_ROWS} to do or `signal` aborts; others get their turn in between. */
 export async function inBatches(batch: () => Promise<number>, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted && await batch() >= BATCH_ROWS) {
-    await delay(BREATH_MS, undefined, { signal }).catch(() => {});
-  }
+  while (!signal.aborted && await batch() >= BATCH_ROWS) await breathe(signal);
+}
+
+/** Leaves the database to others for a moment. */
+export async function breathe(signal: AbortSignal): Promise<void> {
+  await delay(BREATH_MS, undefined, { signal }).catch(() => {});
 }

@@ -1,4 +1,4 @@
-import { BATCH_ROWS, inBatches } from "./batches.ts";
+import { BATCH_ROWS, breathe, inBatches } from "./batches.ts";
 import type { Database, Row, Statement } from "./database.ts";
 
 /**
@@ -42,6 +42,12 @@ export function isProgress(from: SendStatus, to: SendStatus): boolean {
 export function stepsBetween(from: SendStatus, to: SendStatus): SendStatus[] {
   return ORDER.slice(ORDER.indexOf(from) + 1, ORDER.indexOf(to) + 1).filter((status) => status !== "FAILED");
 }
+
+/** How much time's contents are added up at once. */
+const SLICE_MS = 10 * 60_000;
+/** Read from an index alone. */
+export const BYTES_OF_SLICE =
+  "SELECT sum(length(content)) AS bytes FROM send WHERE created_at >= ? AND created_at < ?";
 
 /** Every send of the last days: what makes a repeated command have one effect. */
 export class Ledger {
@@ -111,8 +117,7 @@ export class Ledger {
 
   /** Forgets the contents of the oldest sends, until those that are left take no more than `maxBytes`. */
   async boundContent(maxBytes: number, signal: AbortSignal): Promise<void> {
-    const total = await this.#database.selectOne("SELECT sum(length(content)) AS bytes FROM send");
-    let excess = Number(total?.bytes ?? 0) - maxBytes;
+    let excess = await this.#contentBytes(signal) - maxBytes;
     let fromMs = Number.MIN_SAFE_INTEGER;
     await inBatches(async () => {
       if (excess <= 0) return 0;
@@ -134,6 +139,23 @@ export class Ledger {
       }
       return await this.#database.commit(forgotten);
     }, signal);
+  }
+
+  /** How much the contents of all sends take, added up a little at a time. */
+  async #contentBytes(signal: AbortSignal): Promise<number> {
+    let bytes = 0;
+    for (let fromMs = Number.MIN_SAFE_INTEGER; !signal.aborted;) {
+      const first = await this.#database.selectOne(
+        "SELECT min(created_at) AS at FROM send WHERE created_at >= ?",
+        fromMs,
+      );
+      if (typeof first?.at !== "number") break;
+      fromMs = first.at + SLICE_MS;
+      const slice = await this.#database.selectOne(BYTES_OF_SLICE, first.at, fromMs);
+      bytes += Number(slice?.bytes ?? 0);
+      await breathe(signal);
+    }
+    return bytes;
   }
 }
 
