@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { BinaryNode } from "@whiskeysockets/baileys";
 
 /** The part of Baileys' websocket that this needs. */
@@ -31,6 +32,8 @@ export function takeInOrder(ws: Emitter, event: string, { first, isOver, onError
     // By this mark Baileys would queue it: here it has waited already.
     const { offline: _, ...attrs } = stanza.attrs;
     for (const handle of handlers) await handle({ ...stanza, attrs });
+    // With many of them waiting nothing else would get its turn, the receipts on their way out among it.
+    await nextTurn();
   };
   let last = Promise.resolve();
   ws.on(event, (stanza) => {
