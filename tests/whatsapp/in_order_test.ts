@@ -1,0 +1,73 @@
+import { strict as assert } from "node:assert";
+import { EventEmitter } from "node:events";
+import type { BinaryNode } from "@whiskeysockets/baileys";
+import { type InOrderOptions, takeInOrder } from "../../src/whatsapp/in_order.ts";
+
+const EVENT = "CB:message";
+
+function stanza(id: string, attrs: Record<string, string> = {}): BinaryNode {
+  return { tag: "message", attrs: { id, ...attrs } };
+}
+
+/** Stanzas of which the first takes longest, and what was done in which order. */
+function setUp(options: Partial<InOrderOptions> = {}) {
+  const ws = new EventEmitter();
+  const done: string[] = [];
+  const all = Promise.withResolvers<void>();
+  ws.on(EVENT, async ({ attrs }: BinaryNode) => {
+    done.push(`begin ${attrs.id}${attrs.offline ?? ""}`);
+    for (let turn = attrs.id === "a" ? 50 : 0; turn > 0; turn--) await Promise.resolve();
+    done.push(`end ${attrs.id}`);
+    if (attrs.id === "last") all.resolve();
+    if (attrs.id === "bad") throw new Error("bad");
+  });
+  takeInOrder(ws, EVENT, {
+    first: () => {},
+    isOver: () => false,
+    onError: (error) => done.push(String(error)),
+    ...options,
+  });
+  return { ws, done, all: all.promise };
+}
+
+Deno.test("takeInOrder() hands one stanza over when the one before is done, whether it waited on the server or not", async () => {
+  const { ws, done, all } = setUp();
+  ws.emit(EVENT, stanza("a", { offline: "0" }));
+  ws.emit(EVENT, stanza("b"));
+  ws.emit(EVENT, stanza("last"));
+  await all;
+  assert.deepEqual(done, ["begin a", "end a", "begin b", "end b", "begin last", "end last"]);
+});
+
+Deno.test("takeInOrder() hands over what is done with first, and goes on after what fails", async () => {
+  const first = ({ attrs }: BinaryNode) =>
+    attrs.id === "lost" ? Promise.reject(new Error("not durable")) : Promise.resolve();
+  const { ws, done, all } = setUp({ first });
+  for (const id of ["lost", "bad", "last"]) ws.emit(EVENT, stanza(id));
+  await all;
+  assert.deepEqual(done, [
+    "Error: not durable",
+    "begin bad",
+    "end bad",
+    "Error: bad",
+    "begin last",
+    "end last",
+  ]);
+});
+
+Deno.test("takeInOrder() leaves to the next socket what still waits when its own is over", async () => {
+  let over = false;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const { ws, done } = setUp({
+    isOver: () => {
+      if (over) resolve();
+      return over;
+    },
+    first: () => {
+      over = true;
+    },
+  });
+  for (const id of ["b", "c"]) ws.emit(EVENT, stanza(id));
+  await promise;
+  assert.deepEqual(done, ["begin b", "end b"]);
+});

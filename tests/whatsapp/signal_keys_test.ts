@@ -1,0 +1,85 @@
+import { strict as assert } from "node:assert";
+import type { SignalDataSet } from "@whiskeysockets/baileys";
+import { Database } from "../../src/store/database.ts";
+import { makeStore } from "../../src/store/store.ts";
+import { loadAuthState } from "../../src/whatsapp/auth_state.ts";
+import { SignalKeys } from "../../src/whatsapp/signal_keys.ts";
+
+/** Keys over a store in memory, and what of them is on disk. */
+async function setUp() {
+  const store = makeStore(Database.inMemory(), () => 1);
+  const auth = await loadAuthState(store.credentials, "6");
+  const keys = new SignalKeys(auth);
+  return {
+    keys,
+    auth,
+    set: async (id: string, value: string) => {
+      await keys.store.set({ session: { [id]: value } } as unknown as SignalDataSet);
+    },
+    get: async (id: string) => (await keys.store.get("session", [id]))[id] as unknown,
+    onDisk: async (id: string) => (await auth.keys.get("session", [id]))[id] as unknown,
+    received: () => store.received.has({ numberId: "6", chat: "chat", whatsappId: "A" }),
+    effect: {
+      statements: store.received.remembering({ numberId: "6", chat: "chat", whatsappId: "A" }),
+    },
+    [Symbol.dispose]: () => store.close(),
+  };
+}
+
+Deno.test("SignalKeys.alone() makes keys durable together with what comes of them, when it is done", async () => {
+  using test = await setUp();
+  const order: string[] = [];
+  await test.keys.alone(async () => {
+    await test.set("a", "1");
+    test.keys.add({ ...test.effect, done: () => order.push("done") });
+    assert.equal(await test.get("a"), "1");
+    assert.deepEqual([await test.onDisk("a"), await test.received()], [undefined, false]);
+  }).then(() => order.push("resolved"));
+  assert.deepEqual([await test.onDisk("a"), await test.received()], ["1", true]);
+  assert.deepEqual(order, ["done", "resolved"]);
+});
+
+Deno.test("SignalKeys.alone() changes nothing when it fails, and what follows it goes on", async () => {
+  using test = await setUp();
+  const failed = test.keys.alone(async () => {
+    await test.set("a", "1");
+    test.keys.add(test.effect);
+    throw new Error("Bad MAC");
+  });
+  const next = test.keys.alone(() => test.set("b", "2"));
+  await assert.rejects(failed, /Bad MAC/);
+  await next;
+  assert.deepEqual([await test.onDisk("a"), await test.onDisk("b")], [undefined, "2"]);
+  assert.equal(await test.received(), false);
+});
+
+Deno.test("SignalKeys.alone() lets no operation see, or write over, the half of another", async () => {
+  using test = await setUp();
+  await test.set("counter", "0");
+  await Promise.all(Array.from({ length: 20 }, () =>
+    test.keys.alone(async () => {
+      const counter = Number(await test.get("counter"));
+      await Promise.resolve();
+      await test.set("counter", String(counter + 1));
+    })));
+  assert.equal(await test.onDisk("counter"), "20");
+});
+
+Deno.test("SignalKeys writes whose LID it is at once, also while an operation waits for it", async () => {
+  using test = await setUp();
+  await test.keys.alone(async () => {
+    await test.keys.store.set({ "lid-mapping": { "221771234567": "1" } });
+    assert.deepEqual(await test.auth.keys.get("lid-mapping", ["221771234567"]), { "221771234567": "1" });
+  });
+});
+
+Deno.test("SignalKeys changes nothing once its socket is over", async () => {
+  using test = await setUp();
+  const late = test.keys.alone(async () => {
+    await test.set("a", "1");
+    test.keys.add(test.effect);
+    test.auth.seal();
+  });
+  await assert.rejects(late, /over/);
+  assert.deepEqual([await test.onDisk("a"), await test.received()], [undefined, false]);
+});
