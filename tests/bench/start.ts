@@ -26,6 +26,8 @@ interface Start {
   readonly residentMiB: number;
   readonly cpuS: number;
   readonly channels: number;
+  /** What the broker's memory has grown by. */
+  readonly brokerMiB: number;
   readonly stopMs: number;
 }
 
@@ -48,12 +50,14 @@ export async function start(bench: Bench): Promise<Report> {
           { name: "resident MiB" },
           { name: "CPU s", digits: 2 },
           { name: "channels" },
+          { name: "broker MiB" },
           { name: "stopped in ms" },
         ],
         rows,
         notes: [
           "The sessions are closed ones: leases, queues and bindings, and no WhatsApp. Memory, CPU and channels once all leases",
-          "are held. The first start declares the numbers' queues; later ones find them.",
+          "are held. broker MiB: what its memory has grown by since before the start; the first start declares the numbers'",
+          "queues (three each inside the broker, one a priority), later ones find them.",
         ],
       },
       await sessionsTable(bench),
@@ -91,6 +95,7 @@ async function addSessions(folder: string, count: number): Promise<void> {
 }
 
 async function startOnce({ broker }: Bench, stack: Stack, numbers: number): Promise<Start> {
+  const brokerBefore = await brokerMiB(broker);
   const startedAt = performance.now();
   const program = stack.startProgram();
   await program.printed(READY, PATIENCE_MS);
@@ -99,7 +104,8 @@ async function startOnce({ broker }: Bench, stack: Stack, numbers: number): Prom
   const heldMs = performance.now() - startedAt;
   const used = await usageOf(program.process.pid);
   const channels = await channelsIn(broker, stack.url);
-  return { readyMs, heldMs, ...used, channels, stopMs: await stop(program) };
+  const grownMiB = await brokerMiB(broker) - brokerBefore;
+  return { readyMs, heldMs, ...used, channels, brokerMiB: grownMiB, stopMs: await stop(program) };
 }
 
 /** Ends a worker as its supervisor does. @returns how long that took, in ms */
@@ -129,6 +135,10 @@ async function channelsIn({ ctl }: Bench["broker"], url: string): Promise<number
   const rows = listed.split("\n").map((line) => line.split("\t"));
   const [own] = rows.filter(([of, , properties]) => of === vhost && properties?.includes("whatsapp-worker "));
   return Number(own?.[1]);
+}
+
+async function brokerMiB({ ctl }: Bench["broker"]): Promise<number> {
+  return Number(await ctl("-q", "eval", "erlang:memory(total).")) / 2 ** 20;
 }
 
 async function sessionsTable(bench: Bench) {
@@ -185,6 +195,7 @@ function rowOf(name: string, starts: readonly Start[]): Cell[] {
     middle(({ residentMiB }) => residentMiB),
     middle(({ cpuS }) => cpuS),
     middle(({ channels }) => channels),
+    middle(({ brokerMiB }) => brokerMiB),
     middle(({ stopMs }) => stopMs),
   ];
 }
