@@ -1,36 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Logger } from "pino";
-import { Announcer } from "./announcer.ts";
-import { Answers } from "./answers.ts";
-import { Connection, type Role } from "./broker/connection.ts";
-import type { Outcome } from "./broker/consumer.ts";
-import { DeadLetters } from "./broker/dead_letter.ts";
-import { inboxRole } from "./broker/inbox.ts";
-import { Leases } from "./broker/lease.ts";
-import { brokerNames, routingKey } from "./broker/names.ts";
-import { OutboxPublisher } from "./broker/outbox_publisher.ts";
-import { forwardedProperties } from "./broker/publishing.ts";
-import { Reader } from "./broker/reader.ts";
-import { Unassigned } from "./broker/unassigned.ts";
+import type { Role } from "./broker/connection.ts";
+import { bindToExchange } from "./broker/shared_topology.ts";
 import { unlessAborted } from "./broker/waiting.ts";
-import { SharedChannel } from "./broker/shared_channel.ts";
-import { bindToExchange, declareTopology, type TopologyOptions } from "./broker/shared_topology.ts";
-import { readTlsFiles } from "./broker/tls.ts";
-import { SessionWiring } from "./broker/session_wiring.ts";
-import type { Settings } from "./config/load.ts";
-import { watchDisk, whileWritable } from "./disk_gate.ts";
-import { every, Reporter } from "./health/reporter.ts";
-import { workerStatus } from "./health/worker_status.ts";
-import { Intake } from "./intake.ts";
+import { every } from "./health/reporter.ts";
+import { buildParts, type Parts, type WorkerOptions } from "./parts.ts";
 import { Database } from "./store/database.ts";
 import { prune } from "./store/retention.ts";
-import { makeStore } from "./store/store.ts";
 import { hardenBaileys } from "./whatsapp/hardening.ts";
-import { Inbound } from "./whatsapp/inbound/inbound.ts";
-import { Sender } from "./whatsapp/outbound/sender.ts";
-import { Receipts } from "./whatsapp/receipts.ts";
-import { Sessions } from "./whatsapp/sessions.ts";
-import { BUNDLED_WEB_VERSION } from "./whatsapp/socket.ts";
 
 /** How long a broker that is not there yet is waited for at start. */
 const BROKER_PATIENCE_MS = 15_000;
@@ -38,28 +14,7 @@ const BROKER_PATIENCE_MS = 15_000;
 const FINISH_PATIENCE_MS = 12_000;
 /** and, of the 20 s in all, how long the sockets may take to close, and what is in the outbox to leave. */
 const CLOSE_PATIENCE_MS = 3_000;
-/** More sessions than any worker has. */
-const NO_ROOM_LOAD = 1_000_000;
 const PRUNE_INTERVAL_MS = 10 * 60_000;
-
-/** What a worker is made of; time and chance come from outside so that tests need no patching. */
-export interface WorkerOptions {
-  readonly settings: Settings;
-  readonly version: string;
-  readonly log: Logger;
-  /** Faults of the process that nobody handled, since its start. @default none are counted */
-  readonly unhandledFaults?: () => number;
-  /** @default Date.now */
-  readonly now?: () => number;
-  /** A number in [0, 1). @default Math.random */
-  readonly random?: () => number;
-  /** How long each QR lives. @default WhatsApp's own times: 60 s, then 20 s each */
-  readonly qrLifetimeMs?: number;
-  /** How long a send may be held for its number before it goes back to its queue for a moment. @default 5 minutes */
-  readonly sendHoldMs?: number;
-  /** How long a broker that is not there yet is waited for. @default 15 s */
-  readonly brokerPatienceMs?: number;
-}
 
 /** A running worker. */
 export interface Worker {
@@ -81,7 +36,7 @@ export interface Worker {
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
   hardenBaileys(options.settings.WHATSAPP_ROOT_KEY);
   const database = await Database.open(options.settings.SESSION_DIR);
-  const parts = build(options, database);
+  const parts = buildParts(options, database);
   try {
     // Before any command is taken, every session of before is known.
     await parts.sessions.load();
@@ -93,226 +48,6 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     throw error;
   }
   return run(parts, options);
-}
-
-type Parts = ReturnType<typeof build>;
-
-/** Everything a worker consists of, wired and at rest. */
-function build(options: WorkerOptions, database: Database) {
-  const { settings, log, now = Date.now, random = Math.random, unhandledFaults = () => 0 } = options;
-  const { WORKER_ID: workerId, SEND_WAIT: sendWaitMs } = settings;
-  const newId = () => crypto.randomUUID();
-  const intakeEnded = new AbortController();
-
-  const names = brokerNames(settings.RABBITMQ_PREFIX, {
-    messageSend: settings.QUEUE_MESSAGE_SEND,
-    sessionUpdate: settings.QUEUE_SESSION_UPDATE,
-    exchange: settings.RABBITMQ_EXCHANGE,
-  });
-
-  // Out: events become durable in the outbox, and leave it when the broker has confirmed them.
-  const store = makeStore(database, now);
-  const contentType = settings.EVENT_CONTENT_TYPE;
-  const publisher = new OutboxPublisher({
-    outbox: store.outbox,
-    deadLetterQueue: names.deadLetter,
-    contentType,
-    workerId,
-    now,
-    log,
-  });
-  const queues = {
-    sessionEvent: settings.QUEUE_SESSION_EVENT,
-    messageReceive: settings.QUEUE_MESSAGE_RECEIVE,
-    messageStatus: settings.QUEUE_MESSAGE_STATUS,
-    numberHealth: settings.QUEUE_NUMBER_HEALTH,
-  };
-  const announcer = new Announcer({ store, queues, workerId, now, newId, onNews: () => publisher.wake() });
-
-  // The bridge: one connection, and what runs over it.
-  const wiring = new SessionWiring({
-    settings,
-    names,
-    memory: store.memory,
-    workerId,
-    now,
-    log,
-    signal: intakeEnded.signal,
-  });
-  const { backendQueues, bindings, staleBindings } = wiring.current;
-  const topology: TopologyOptions = {
-    names,
-    workerId,
-    backendQueues: [...new Set([...Object.values(queues), names.messageSend, ...backendQueues])],
-    bindings,
-    staleBindings,
-    exchangeType: settings.RABBITMQ_EXCHANGE_TYPE,
-    onExchange: (there) => wiring.sawExchange(there),
-    log,
-  };
-  const connection = new Connection({
-    url: settings.RABBITMQ_URL,
-    tls: () => readTlsFiles(settings),
-    name: `whatsapp-worker ${workerId}`,
-    log,
-    random,
-    prepare: (link) => declareTopology(link, topology),
-  });
-  const shared = new SharedChannel();
-  const deadLetters = new DeadLetters({ channel: shared, queue: names.deadLetter, workerId, now });
-  const leases: Leases = new Leases({
-    connection,
-    names,
-    workerId,
-    // The intake is made of the sessions, which need the leases; no send arrives before it is there.
-    handler: (delivery): Promise<Outcome> => takeSend(delivery),
-    deadLetters,
-    onLost: (numberId) => {
-      sessions.lost(numberId).catch((err) =>
-        log.error({ numberId, err }, "a lost number could not be closed")
-      );
-    },
-    log,
-  });
-
-  // WhatsApp.
-  const receipts = new Receipts(store, announcer, newId);
-  const sessions: Sessions = new Sessions({
-    store,
-    announcer,
-    receipts,
-    inbound: new Inbound({ store, announcer, include: settings.RECEIVE_INCLUDE, now }),
-    leases,
-    onCount: () => unassigned.reweigh(),
-    webUrl: settings.WHATSAPP_WEB_URL,
-    maxQrAttempts: settings.MAX_RETRY_ATTEMPTS,
-    sessionTimeoutMs: settings.SESSION_TIMEOUT,
-    qrLifetimeMs: options.qrLifetimeMs,
-    now,
-    random,
-    log,
-  });
-  const sender = new Sender({
-    store,
-    receipts,
-    sessionOf: (numberId) => sessions.get(numberId),
-    messageTimeoutMs: settings.MESSAGE_TIMEOUT,
-    maxAttempts: settings.MAX_RETRY_ATTEMPTS,
-    holdMs: options.sendHoldMs,
-    now,
-    newId,
-    log,
-  });
-
-  // In: the reader routes, the intake acts.
-  const answers = new Answers(announcer, sender);
-  const reader = new Reader({
-    connection,
-    names,
-    wiring,
-    deadLetters,
-    answers,
-    sendWaitMs,
-    now,
-    random,
-    log,
-    signal: intakeEnded.signal,
-  });
-  const reporter: Reporter = new Reporter({
-    announcer,
-    publishNow: publisher.publishNow,
-    sessions: () => sessions.all(),
-    workerStatus: workerStatus({
-      workerId,
-      name: settings.WORKER_NAME,
-      version: options.version,
-      whatsappVersion: BUNDLED_WEB_VERSION,
-      rootKeyHex: settings.WHATSAPP_ROOT_KEY,
-      wiring: () => wiring.report(),
-      startedAtMs: now(),
-      sessions: () => sessions.all(),
-      outbox: store.outbox,
-      diskFailingForMs: () => store.room.failingForMs,
-      brokerState: () => connection.state,
-      isReader: () => reader.reading,
-      strayEvents: () => reader.strayEvents,
-      eventsPutBack: () => reader.eventsPutBack,
-      unhandledFaults,
-      now,
-    }),
-    statusIntervalMs: settings.STATUS_INTERVAL,
-    healthIntervalMs: settings.HEALTH_CHECK_INTERVAL,
-    now,
-    log,
-  });
-  const intake: Intake = new Intake({
-    workerId,
-    sessions,
-    sender,
-    answers,
-    answerWorker: (commandId) => reporter.answerWorker(commandId),
-    forwardToHolder: (numberId, { message }) =>
-      shared.publish(
-        names.router,
-        routingKey.number(numberId),
-        message.content,
-        forwardedProperties(message),
-      ),
-    sendWaitMs,
-    now,
-    signal: intakeEnded.signal,
-  });
-
-  const takeCommand = whileWritable(store.room, intake.takeCommand, intakeEnded.signal);
-  const takeSend = whileWritable(store.room, intake.takeSend, intakeEnded.signal);
-
-  const alone = Promise.withResolvers<true>();
-  const inbox = inboxRole({
-    names,
-    workerId,
-    handler: takeCommand,
-    numbers: () => leases.bound,
-    onHeld: () => alone.resolve(true),
-    deadLetters,
-    log,
-    signal: intakeEnded.signal,
-  });
-  const unassigned: Unassigned = new Unassigned({
-    names,
-    handler: takeCommand,
-    deadLetters,
-    // With a full disk only what no other worker can take.
-    load: () => store.room.failingForMs === undefined ? sessions.all().length : NO_ROOM_LOAD,
-    log,
-    signal: intakeEnded.signal,
-  });
-  const failed = Promise.withResolvers<unknown>();
-  watchDisk({
-    room: store.room,
-    log,
-    onChange: () => {
-      unassigned.reweigh();
-      reporter.tryToReportWorker();
-    },
-    onDamaged: failed.resolve,
-  });
-  return {
-    store,
-    connection,
-    topology,
-    wiring,
-    publisher,
-    shared,
-    leases,
-    sessions,
-    reader,
-    reporter,
-    inbox,
-    alone: alone.promise,
-    unassigned,
-    failed,
-    intakeEnded,
-  };
 }
 
 /** Starts the parts of a worker whose broker is there, in order, and stops them in reverse. */

@@ -39,9 +39,9 @@ function foreignImports(folder: string): string[] {
 }
 
 Deno.test("the imports are read, or the other tests here say nothing", () => {
-  const root = ALL.find(({ path }) => path === "worker.ts");
+  const root = ALL.find(({ path }) => path === "parts.ts");
   for (const imported of ["broker/connection.ts", "whatsapp/sessions.ts", "store/store.ts"]) {
-    assert.ok(root?.imports.includes(imported), `worker.ts imports ${imported}`);
+    assert.ok(root?.imports.includes(imported), `parts.ts imports ${imported}`);
   }
 });
 

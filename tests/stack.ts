@@ -11,7 +11,8 @@ import {
   sessionEvent,
 } from "../src/contract/events.ts";
 import { makeLog } from "../src/log.ts";
-import { startWorker, type Worker, type WorkerOptions } from "../src/worker.ts";
+import type { WorkerOptions } from "../src/parts.ts";
+import { startWorker, type Worker } from "../src/worker.ts";
 import { type Backend, type BackendOptions, connectBackend, type Received } from "./backend/backend.ts";
 import { clearBaileysTimers } from "./baileys_timers.ts";
 import type { Broker } from "./rabbitmq/broker.ts";

@@ -1,4 +1,4 @@
-import amqp, { type ChannelModel, type ConfirmChannel } from "amqplib";
+import amqp, { type ChannelModel } from "amqplib";
 import type { Logger } from "pino";
 import { amqpCode, isRefusal, messageOf, NOT_FOUND } from "./reply_codes.ts";
 import { isCertificateFault, type TlsOptions } from "./tls.ts";
@@ -252,35 +252,12 @@ function isFinal(error: unknown): boolean {
   return isRefusal(error) || isCertificateFault(error) || error instanceof UnusableQueue;
 }
 
-/** A channel with its end as a signal: amqplib throws when a dead one is used, so ask {@link closed} first. */
-export interface OpenChannel {
-  readonly channel: ConfirmChannel;
-  /** Aborts when the channel is gone, with the broker's reason. */
-  readonly closed: AbortSignal;
-}
-
 /**
  * How long the broker may still hold what a connection had that is gone: it notices the end of a silent one after three
  * heartbeats at most. Who finds its own queue in use has to wait that long before somebody else is to blame.
  */
 export function staleConnectionMs({ heartbeatMs }: Link): number {
   return 4 * heartbeatMs + 2_000;
-}
-
-/** Opens a channel with publisher confirms on `link`. */
-export async function openChannel({ model, signal }: Link): Promise<OpenChannel> {
-  const channel = await model.createConfirmChannel();
-  const gone = new AbortController();
-  let failure: Error | undefined;
-  channel.on("error", (error) => failure = error);
-  channel.on("close", () => gone.abort(failure ?? new Error("Channel closed")));
-  // With the link's own end as well: a connection can be lost between the channel's birth and these listeners.
-  return { channel, closed: AbortSignal.any([gone.signal, signal]) };
-}
-
-/** Closes a channel that may be gone already. */
-export async function closeChannel({ channel, closed }: OpenChannel): Promise<void> {
-  if (!closed.aborted) await goodbye(channel.close(), closed);
 }
 
 /** amqplib's own reading of the URL takes each byte of an escaped letter for a letter: `%C3%A9` is one é. */

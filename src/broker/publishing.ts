@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import amqp, { type ConsumeMessage, type Message, type Options } from "amqplib";
-import { closeChannel, type Link, type OpenChannel, openChannel } from "./connection.ts";
+import { closeChannel, type OpenChannel, openChannel } from "./channel.ts";
+import type { Link } from "./connection.ts";
 
 /** AMQP `app_id` of all that a worker says. */
 export const APP_ID = "whatsapp-worker";

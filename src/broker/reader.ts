@@ -1,4 +1,3 @@
-import type { ConsumeMessage } from "amqplib";
 import type { Logger } from "pino";
 import {
   type HealthCommand,
@@ -16,13 +15,11 @@ import { consumeOn, type Delivery, type Outcome } from "./consumer.ts";
 import type { DeadLetters } from "./dead_letter.ts";
 import { type BrokerNames, routingKey } from "./names.ts";
 import { ConfirmedChannel, forwardedProperties } from "./publishing.ts";
-import { isInUse } from "./reply_codes.ts";
+import { holdReaderLock } from "./reader_lock.ts";
 import type { SessionWiring } from "./session_wiring.ts";
 import { type Route, SharedQueue } from "./shared_queue.ts";
 import { pause, unlessAborted } from "./waiting.ts";
 
-/** How often a worker that is not the reader asks for the role. */
-const ELECTION_PAUSE_MS = 300;
 const PREFETCH = 50;
 /**
  * How long the next command for a number waits for the worker that has just been given the number to bind it, and how
@@ -106,62 +103,19 @@ export class Reader {
   /** A role of the connection: waits to be elected, then reads for as long as the channel and the lock live. */
   readonly role = async (link: Link): Promise<void> => {
     const channel = await ConfirmedChannel.open(link);
-    const deposed = new AbortController();
+    const { names, deadLetters, log, signal } = this.#options;
     try {
-      if (!(await this.#elected(channel, deposed))) return;
+      const deposed = await holdReaderLock(channel, { queue: names.routerLock, deadLetters, log, signal });
+      if (deposed === undefined) return;
       this.#reading = true;
-      this.#options.log.info("this worker is the reader of the shared queues");
+      log.info("this worker is the reader of the shared queues");
       await this.#options.wiring.agree(channel);
-      await this.#read(link, channel, deposed.signal);
+      await this.#read(link, channel, deposed);
     } finally {
       this.#reading = false;
       await channel.close();
     }
   };
-
-  /**
-   * Waits until nobody has the lock, and takes it. The broker logs an error for every claim it refuses: hence the look
-   * first.
-   *
-   * @returns false when it is time to stop, or another worker was elected between the look and the claim
-   */
-  async #elected(open: ConfirmedChannel, deposed: AbortController): Promise<boolean> {
-    const { names, signal } = this.#options;
-    const ended = AbortSignal.any([open.closed, signal]);
-    while (!ended.aborted) {
-      const { consumerCount } = await open.channel.checkQueue(names.routerLock);
-      if (consumerCount === 0) {
-        const onMessage = (message: ConsumeMessage | null) => {
-          // Whoever deletes the lock makes room for a second reader: the first one must go.
-          if (message === null) deposed.abort();
-          else void this.#putAside(open, message);
-        };
-        await open.channel.prefetch(1);
-        try {
-          await open.channel.consume(names.routerLock, onMessage, { exclusive: true });
-          return true;
-        } catch (error) {
-          if (isInUse(error)) return false;
-          throw error;
-        }
-      }
-      await pause(ELECTION_PAUSE_MS, ended);
-    }
-    return false;
-  }
-
-  /** The lock is there to be held: a message in it is a mistake of whoever published it. Never rejects. */
-  async #putAside({ channel, closed }: ConfirmedChannel, message: ConsumeMessage): Promise<void> {
-    const { names, deadLetters, log } = this.#options;
-    try {
-      await deadLetters.add(names.routerLock, message, "not_for_a_lock");
-      channel.ack(message);
-      log.warn({ queue: names.routerLock }, "a message in the readers' lock was put to the dead letters");
-    } catch (err) {
-      // Unacknowledged, it comes to the next reader.
-      if (!closed.aborted) log.warn({ err }, "a message in the readers' lock could not be put aside");
-    }
-  }
 
   async #read(link: Link, channel: ConfirmedChannel, deposed: AbortSignal): Promise<void> {
     const { names, wiring, deadLetters, prefetch = PREFETCH, log, signal } = this.#options;

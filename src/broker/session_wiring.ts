@@ -1,7 +1,8 @@
 import { Buffer } from "node:buffer";
 import type { Logger } from "pino";
 import type { Memory } from "../store/memory.ts";
-import { closeChannel, type Link, openChannel } from "./connection.ts";
+import { closeChannel, openChannel } from "./channel.ts";
+import type { Link } from "./connection.ts";
 import type { BrokerNames } from "./names.ts";
 import { APP_ID, type ConfirmedChannel } from "./publishing.ts";
 import { pause, whenAborted } from "./waiting.ts";

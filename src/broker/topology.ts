@@ -1,5 +1,6 @@
 import type { ConfirmChannel } from "amqplib";
-import { closeChannel, type Link, openChannel } from "./connection.ts";
+import { closeChannel, openChannel } from "./channel.ts";
+import type { Link } from "./connection.ts";
 import { amqpCode, isInUse, messageOf, NOT_FOUND, PRECONDITION_FAILED } from "./reply_codes.ts";
 import { UnusableQueue } from "./unusable_queue.ts";
 

@@ -6,7 +6,7 @@ import { decodeBody, stringifyJson } from "../contract/json.ts";
 import type { Link } from "./connection.ts";
 import { forward } from "./forwarding.ts";
 import { type BrokerNames, routingKey } from "./names.ts";
-import { ConfirmedChannel, PublishFailed } from "./publishing.ts";
+import { ConfirmedChannel } from "./publishing.ts";
 import { amqpCode, NOT_FOUND, PRECONDITION_FAILED } from "./reply_codes.ts";
 import { sift, type Verdict } from "./sift.ts";
 import { exchangeExists, onThrowAwayChannel } from "./topology.ts";

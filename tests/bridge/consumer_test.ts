@@ -1,7 +1,8 @@
 import { strict as assert } from "node:assert";
 import { Buffer } from "node:buffer";
 import type { ConsumeMessage } from "amqplib";
-import { closeChannel, type Link, openChannel } from "../../src/broker/connection.ts";
+import { closeChannel, openChannel } from "../../src/broker/channel.ts";
+import type { Link } from "../../src/broker/connection.ts";
 import { consume, type ConsumeOptions, type Delivery, type Outcome } from "../../src/broker/consumer.ts";
 import { PublishFailed } from "../../src/broker/publishing.ts";
 import { StoreError } from "../../src/store/database.ts";
