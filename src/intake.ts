@@ -1,5 +1,6 @@
 import type { Answers } from "./answers.ts";
 import type { Delivery, Handler, Outcome } from "./broker/consumer.ts";
+import { isExpiredSend } from "./broker/expired_sends.ts";
 import { EXPIRES_AT, readSend } from "./broker/reader.ts";
 import { workerIdMatches } from "./contract/addresses.ts";
 import { readHealthCommand, readSessionCommand, type SessionCommand } from "./contract/commands.ts";
@@ -39,6 +40,7 @@ export class Intake {
   /** Handler of the worker's inbox, and of the commands that any worker may take: for sessions, and for health. */
   readonly takeCommand: Handler = async (delivery) => {
     const { answers, sessions } = this.#options;
+    if (isExpiredSend(delivery)) return await this.#answerExpired(delivery);
     const body = decodeBody(delivery.message.content);
     if (body.ok && body.value.action === "health_check") {
       const request = readHealthCommand(body.value);
@@ -63,6 +65,14 @@ export class Intake {
     const ended = AbortSignal.any([signal, delivery.lost]);
     return await sender.send(send, ended) === "done" ? "ack" : "requeue";
   };
+
+  /** A send of one of its numbers that waited too long: this worker knows whether it has gone out before. */
+  async #answerExpired(delivery: Delivery): Promise<Outcome> {
+    const send = readSend(delivery);
+    if (!send.ok) return await this.#refuse(send, delivery, "send");
+    await this.#options.answers.expired(send.value, delivery);
+    return "ack";
+  }
 
   async #carryOut(command: SessionCommand, delivery: Delivery): Promise<Outcome> {
     const { workerId, sessions, answers, answerWorker, forwardToHolder } = this.#options;

@@ -13,6 +13,7 @@ import type { Parsed, Refusal } from "../contract/parsed.ts";
 import type { Connection, Link } from "./connection.ts";
 import { consumeOn, type Delivery, type Outcome } from "./consumer.ts";
 import type { DeadLetters } from "./dead_letter.ts";
+import { ExpiredSends, isExpiredSend } from "./expired_sends.ts";
 import { type BrokerNames, routingKey } from "./names.ts";
 import { ConfirmedChannel, forwardedProperties } from "./publishing.ts";
 import { holdReaderLock } from "./reader_lock.ts";
@@ -45,7 +46,7 @@ export interface ReaderAnswers {
   workerUnknown(command: SessionCommand | HealthCommand, delivery: Delivery): Promise<void>;
   /** A send for a number that no worker has. */
   noSession(command: SendCommand, delivery: Delivery): Promise<void>;
-  /** A send that waited until it was of no use. */
+  /** A send that waited until it was of no use, and whose number no worker has or one that stays away. */
   expired(command: SendCommand, delivery: Delivery): Promise<void>;
 }
 
@@ -78,11 +79,14 @@ export class Reader {
   readonly #assigned = new Map<string, number>();
   #reading = false;
   readonly #sharedQueue: SharedQueue;
+  readonly #expiredSends: ExpiredSends;
   #strayEvents = 0;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
     this.#sharedQueue = new SharedQueue({ ...options, route: this.#routeCommand });
+    const { answers } = options;
+    this.#expiredSends = new ExpiredSends({ ...options, answer: (...send) => answers.expired(...send) });
   }
 
   /** Whether this worker is the reader now. */
@@ -146,10 +150,16 @@ export class Reader {
     await Promise.all([
       ...commandQueues.map((queue) => from(queue, this.#sharedQueue.routeOf(queue), ownFirst.resolve)),
       ...(sharedQueue === undefined ? [] : [readShared(sharedQueue).finally(unlessSettled)]),
-      from(names.pending, this.#routeCommand),
+      from(
+        names.pending,
+        (channel, delivery) =>
+          isExpiredSend(delivery)
+            ? this.#routeExpired(link, channel, delivery)
+            : this.#routeCommand(channel, delivery),
+      ),
       ...healthQueues.map((queue) => from(queue, this.#routeHealthRequest)),
-      from(names.messageSend, this.#routeSend),
-      from(names.expired, this.#answerExpired),
+      from(names.messageSend, (channel, delivery) => this.#routeSend(link, channel, delivery)),
+      from(names.expired, (channel, delivery) => this.#routeExpired(link, channel, delivery)),
     ]);
   }
 
@@ -243,7 +253,7 @@ export class Reader {
     return "requeue";
   }
 
-  readonly #routeSend: Route = async (channel, delivery) => {
+  async #routeSend(link: Link, channel: ConfirmedChannel, delivery: Delivery): Promise<Outcome> {
     const { names, now, sendWaitMs, answers } = this.#options;
     const command = readSend(delivery);
     if (!command.ok) return await this.#refuse(command, delivery, "send");
@@ -252,8 +262,7 @@ export class Reader {
     const waitMs = Math.min(sendWaitMs, expiration === undefined ? Infinity : Number(expiration));
     const expiresAtMs = Math.min(command.value.expiresAtMs ?? Infinity, now() + waitMs);
     if (expiresAtMs <= now()) {
-      await answers.expired(command.value, delivery);
-      return "ack";
+      return await this.#expiredSends.route(link, channel, delivery, command.value);
     }
     const outcome = await channel.publish(
       names.router,
@@ -267,14 +276,13 @@ export class Reader {
     );
     if (outcome === "unroutable") await answers.noSession(command.value, delivery);
     return "ack";
-  };
+  }
 
-  readonly #answerExpired: Route = async (_channel, delivery) => {
+  async #routeExpired(link: Link, channel: ConfirmedChannel, delivery: Delivery): Promise<Outcome> {
     const command = readSend(delivery);
     if (!command.ok) return await this.#refuse(command, delivery, "send");
-    await this.#options.answers.expired(command.value, delivery);
-    return "ack";
-  };
+    return await this.#expiredSends.route(link, channel, delivery, command.value);
+  }
 
   async #refuse(refusal: Refusal, delivery: Delivery, kind: "command" | "send"): Promise<Outcome> {
     await this.#options.answers.refused(refusal, delivery, kind);

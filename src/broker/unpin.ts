@@ -1,9 +1,10 @@
 import { Buffer } from "node:buffer";
 import type { ConsumeMessage } from "amqplib";
-import { readHealthCommand, readSessionCommand } from "../contract/commands.ts";
+import { readHealthCommand, readSendCommand, readSessionCommand } from "../contract/commands.ts";
 import { idText } from "../contract/ids.ts";
 import { decodeBody, stringifyJson } from "../contract/json.ts";
 import type { Link } from "./connection.ts";
+import { isExpiredSend } from "./expired_sends.ts";
 import { forward } from "./forwarding.ts";
 import { type BrokerNames, routingKey } from "./names.ts";
 import { ConfirmedChannel } from "./publishing.ts";
@@ -151,6 +152,10 @@ async function sweepInbox(
   const { outcome } = await sift(link, {
     queue: names.inbox(pin.workerId),
     visit: async (message, channel): Promise<Verdict> => {
+      if (isExpiredSend({ message }) && numberOfSend(message) === pin.numberId) {
+        // Now that nobody has the number, the reader answers it.
+        return await forward(channel, names.expired, message) === "routed" ? "take" : "leave";
+      }
       const command = commandFor(message, pin.numberId);
       if (command === undefined) return "leave";
       // The reader would route one that names its worker right back here.
@@ -164,6 +169,12 @@ async function sweepInbox(
   });
   const inbox = { sifted: "swept", missing: "missing", in_use: "running" } as const;
   return { commands, commandsLeft, inbox: inbox[outcome] };
+}
+
+function numberOfSend({ content }: ConsumeMessage): string | undefined {
+  const body = decodeBody(content);
+  const send = body.ok ? readSendCommand(body.value) : body;
+  return send.ok ? idText(send.value.numberId) : undefined;
 }
 
 function commandFor({ content }: ConsumeMessage, numberId: string): { workerId?: string } | undefined {

@@ -193,6 +193,41 @@ Deno.test("A send of a type that is not there yet, to nobody's number or past it
   assert.equal(stack.standIn.stats.messages, 0);
 });
 
+Deno.test("A send that is repeated past its time is answered by the worker that has sent it", async () => {
+  await using stack = await startStack({ broker });
+  stack.standIn.contact(FRIEND).autoDeliver = false;
+  // The first worker reads the queues, the second has the number.
+  await stack.startWorker({ WORKER_ID: "worker-9", SESSION_DIR: `${stack.folder}/reader` });
+  const holder = await stack.startWorker();
+  await stack.backend.command({
+    action: "create",
+    numberId: LINE.numberId,
+    phoneNumber: `+${LINE.phoneNumber}`,
+    workerId: "worker-1",
+  });
+  const qr = await event(stack, LINE, "qr_generated");
+  await stack.standIn.phone(LINE.phoneNumber).scanPng(String(qr.body.qrCode));
+  await event(stack, LINE, "connected");
+  const send = {
+    messageId: 70,
+    whatsappNumberId: LINE.numberId,
+    recipientNumber: `+${FRIEND}`,
+    content: "in time",
+    type: "TEXT",
+  };
+  const sent = await answer(stack, await stack.backend.send(send), "SENT");
+  const late = { ...send, expiresAt: Date.now() - 1 };
+  const again = await answer(stack, await stack.backend.send(late), "SENT");
+  assert.equal(again.properties.messageId, sent.properties.messageId);
+
+  // It is away for a moment: nobody speaks for it.
+  await holder.stop();
+  const waiting = await stack.backend.send(late);
+  await stack.startWorker();
+  assert.equal((await answer(stack, waiting, "SENT")).properties.messageId, sent.properties.messageId);
+  assert.deepEqual(texts(stack), ["in time"]);
+});
+
 Deno.test("A send in hand when its session ends has failed", async () => {
   await using stack = await connected();
   stack.standIn.faults.ackDelayMs = 60_000;

@@ -80,13 +80,13 @@ export class Sender {
     for (let attempt = 1; attempt <= this.#options.maxAttempts; attempt++) {
       if (attempt > 1) await delay(RETRY_PAUSE_MS, undefined, { signal }).catch(() => {});
       if (!(await this.#isConnected(session, heldUntilMs, signal))) {
-        if (expiresAtMs <= now()) return await done(receipts.failed(pending, EXPIRED));
+        if (expiresAtMs <= now()) return await done(receipts.failed(pending, expiry(record, attempt)));
         if (session.state === "ended") {
           return await done(receipts.failed(pending, attempt > 1 ? UNCONFIRMED : withoutSession(record)));
         }
         return session.state === "banned" ? await done(receipts.failed(pending, BANNED)) : "later";
       }
-      if (expiresAtMs <= now()) return await done(receipts.failed(pending, EXPIRED));
+      if (expiresAtMs <= now()) return await done(receipts.failed(pending, expiry(record, attempt)));
       // Not by what was read before the wait: receipts may have come first when the link did.
       if (await receipts.begin(pending) === "answered") return "done";
       transmission = await session.transmit(record.chat, message, {
@@ -111,7 +111,10 @@ export class Sender {
   ): Promise<void> {
     const record = await this.#recordOf(command, commandId);
     if (record.final) await this.#options.receipts.repeat(record);
-    else await this.#options.receipts.failed(record, cause === "expired" ? EXPIRED : withoutSession(record));
+    else {
+      const failure = cause === "expired" ? expiry(record) : withoutSession(record);
+      await this.#options.receipts.failed(record, failure);
+    }
   }
 
   async #recordOf(command: SendCommand, commandId: string | undefined): Promise<SendRecord> {
@@ -171,9 +174,18 @@ const UNCONFIRMED: SendFailure = {
   retryable: true,
 };
 
-/** Of what was handed to WhatsApp before its session ended nobody knows whether it arrived. */
-function withoutSession({ status, content }: SendRecord): SendFailure {
-  return status === "PENDING" && content !== undefined ? UNCONFIRMED : NO_SESSION;
+/** Of what was handed to WhatsApp before its session ended nobody knows whether it arrived, */
+function withoutSession(record: SendRecord): SendFailure {
+  return isHandedOver(record) ? UNCONFIRMED : NO_SESSION;
+}
+
+/** nor of what was handed over before its time was up, by a worker that was killed or on a link that was lost. */
+function expiry(record: SendRecord, attempt = 1): SendFailure {
+  return attempt > 1 || isHandedOver(record) ? UNCONFIRMED : EXPIRED;
+}
+
+function isHandedOver({ status, content }: SendRecord): boolean {
+  return status === "PENDING" && content !== undefined;
 }
 
 function unsupported(type: string): SendFailure {
