@@ -1,6 +1,6 @@
 /** What a subject of the bench has measured, as plain tables or as JSON. */
 
-/** A column of a table. */
+/** A column of a table; the first one may be without a name. */
 export interface Column {
   readonly name: string;
   /** Decimals of its numbers. @default 0 */
@@ -38,13 +38,15 @@ export function renderConditions(conditions: Conditions): string {
   return Object.entries(conditions).map(([name, value]) => `${name} ${value}`).join(", ");
 }
 
-/** Everything for machines: one object a row, keyed by column. */
+/** Everything for machines: one object a row, keyed by column (`name` where a column has none). */
 export function reportsJson(conditions: Conditions, reports: readonly Report[]): string {
   const subjects = reports.map(({ subject, tables }) => ({
     subject,
     tables: tables.map(({ title, columns, rows, notes = [] }) => ({
       title,
-      rows: rows.map((row) => Object.fromEntries(columns.map(({ name }, index) => [name, row[index]]))),
+      rows: rows.map((row) =>
+        Object.fromEntries(columns.map(({ name }, index) => [name || "name", row[index]]))
+      ),
       notes,
     })),
   }));
