@@ -4,8 +4,8 @@
  */
 
 import { setTimeout as delay } from "node:timers/promises";
-import type { Bench } from "./bench.ts";
-import { Fleet, inTime, type Question } from "./fleet.ts";
+import { type Bench, inTime } from "./bench.ts";
+import { Fleet, type Question } from "./fleet.ts";
 import type { Cell, Report, Table } from "./report.ts";
 import { median } from "./statistics.ts";
 
@@ -192,7 +192,8 @@ function tableOf(rows: Cell[][]): Table {
       "twice: carried out by a forward of the old reader and by one of the new. its own: the worker at fault, from its new",
       "start (SIGCONT) to its answer to a command that came while it was away; a median.",
       "kill -9: the broker sees the socket close; what is left is the pause of up to 300 ms between two looks at the lock.",
-      "SIGSTOP: the socket stays open until the broker has missed the heartbeats: that is all the time there is.",
+      "SIGSTOP: the socket stays open until the broker has missed heartbeats for two to three times their interval; that is",
+      "nearly all of it. A shorter one is asked for with ?heartbeat=SECONDS in RABBITMQ_URL.",
     ],
   };
 }

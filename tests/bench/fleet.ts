@@ -3,11 +3,10 @@
 import { join } from "node:path";
 import type { Received } from "../backend/backend.ts";
 import { type Stack, startStack, type WorkerProgram } from "../stack.ts";
-import { type Bench, guarded } from "./bench.ts";
+import { type Bench, guarded, PATIENCE_MS } from "./bench.ts";
 
 const READY = "the worker is ready";
 const READS = "this worker is the reader of the shared queues";
-const PATIENCE_MS = 90_000;
 
 /** A command to one worker, `status` of a number that it does not have, and what came back. */
 export interface Question {
@@ -100,19 +99,5 @@ export class Fleet {
     const program = this.#programs.get(workerId);
     if (program === undefined) throw new RangeError(`Cannot find '${workerId}' as it was never started`);
     return program;
-  }
-}
-
-/** Waits for `work`. @throws {Error} when it takes longer than any fault here lasts */
-export async function inTime<T>(work: Promise<T>, describe: string): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => late.reject(new Error(`No ${describe} within ${PATIENCE_MS} ms`)),
-    PATIENCE_MS,
-  );
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }

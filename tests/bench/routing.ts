@@ -5,7 +5,7 @@
 
 import type { ChannelModel } from "amqplib";
 import { Buffer } from "node:buffer";
-import type { Bench } from "./bench.ts";
+import { type Bench, inTime } from "./bench.ts";
 import { type BridgeWay, startBridgeWay } from "./bridge_way.ts";
 import { connectPlainly, consumePlainly, hopPlainly, type OnMessage, publishAll } from "./plain.ts";
 import type { Report, Table } from "./report.ts";
@@ -129,7 +129,7 @@ async function drainRate(
     if (++handled === 1) firstAt = performance.now();
     if (handled === COUNT) drained.resolve(performance.now() - firstAt);
   });
-  const durationMs = await drained.promise;
+  const durationMs = await inTime(drained.promise, `end of the backlog in '${queue}'`);
   await end();
   return (COUNT - 1) / (durationMs / 1000);
 }
@@ -199,7 +199,7 @@ async function latencies(publisher: ChannelModel, { queue, begin }: Way, load: L
     arrived = Promise.withResolvers<number>();
     const publishedAt = performance.now();
     channel.sendToQueue(queue, Buffer.from(JSON.stringify(bodyOf(load, index))), { persistent: true });
-    const latencyMs = await arrived.promise - publishedAt;
+    const latencyMs = await inTime(arrived.promise, `message by way of '${queue}'`) - publishedAt;
     if (index > 0) taken.push(latencyMs);
   }
   await end();

@@ -4,14 +4,13 @@ import { join } from "node:path";
 import { Database } from "../../src/store/database.ts";
 import { makeStore } from "../../src/store/store.ts";
 import { pair, type Stack, startStack, type WorkerProgram } from "../stack.ts";
-import { type Bench, guarded } from "./bench.ts";
+import { type Bench, guarded, PATIENCE_MS } from "./bench.ts";
 import type { Cell, Report } from "./report.ts";
 import { median } from "./statistics.ts";
 
 const ROUNDS = 3;
 const NUMBERS = 500;
 const SESSIONS = 40;
-const PATIENCE_MS = 120_000;
 /** The unit in which Linux counts a process's time. */
 const TICKS_PER_S = 100;
 
