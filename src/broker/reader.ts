@@ -10,6 +10,7 @@ import { isEvent } from "../contract/events.ts";
 import { idText } from "../contract/ids.ts";
 import { decodeBody } from "../contract/json.ts";
 import type { Parsed, Refusal } from "../contract/parsed.ts";
+import { Assignments } from "./assignments.ts";
 import type { Connection, Link } from "./connection.ts";
 import { consumeOn, type Delivery, type Outcome } from "./consumer.ts";
 import type { DeadLetters } from "./dead_letter.ts";
@@ -19,15 +20,9 @@ import { ConfirmedChannel, forwardedProperties } from "./publishing.ts";
 import { holdReaderLock } from "./reader_lock.ts";
 import type { SessionWiring } from "./session_wiring.ts";
 import { type Route, SharedQueue } from "./shared_queue.ts";
-import { pause, unlessAborted } from "./waiting.ts";
+import { unlessAborted } from "./waiting.ts";
 
 const PREFETCH = 50;
-/**
- * How long the next command for a number waits for the worker that has just been given the number to bind it, and how
- * often it tries: it must neither overtake the first nor open the number elsewhere.
- */
-const ASSIGNMENT_PATIENCE_MS = 5_000;
-const ASSIGNMENT_PAUSE_MS = 50;
 /** Actions that make a worker take a number. */
 const OPENING: readonly string[] = ["create", "pairing_code", "reconnect", "regenerate_qr"];
 /** How long a command may wait for its worker to appear. */
@@ -75,8 +70,7 @@ export interface ReaderOptions {
  */
 export class Reader {
   readonly #options: ReaderOptions;
-  /** Numbers that were given to nobody in particular a moment ago, and until when their worker has to bind them. */
-  readonly #assigned = new Map<string, number>();
+  readonly #assignments = new Assignments();
   #reading = false;
   readonly #sharedQueue: SharedQueue;
   readonly #expiredSends: ExpiredSends;
@@ -204,30 +198,11 @@ export class Reader {
     if (command.numberId !== undefined) {
       const numberId = idText(command.numberId);
       const toHolder = () => forward(names.router, routingKey.number(numberId));
-      if (await toHolder() || await this.#toAssigned(numberId, toHolder, channel.closed)) return "ack";
-      if ("action" in command && OPENING.includes(command.action)) this.#assign(numberId);
+      if (await this.#assignments.handOver(numberId, toHolder, channel.closed)) return "ack";
+      if ("action" in command && OPENING.includes(command.action)) this.#assignments.begin(numberId);
     }
     if (await forward("", names.unassigned)) return "ack";
     return await this.#retry(channel, delivery, command);
-  }
-
-  #assign(numberId: string): void {
-    const now = performance.now();
-    for (const [known, untilMs] of this.#assigned) if (untilMs < now) this.#assigned.delete(known);
-    this.#assigned.set(numberId, now + ASSIGNMENT_PATIENCE_MS);
-  }
-
-  /** Whether the worker that a number was given to a moment ago has bound it, and has taken this command. */
-  async #toAssigned(
-    numberId: string,
-    toHolder: () => Promise<boolean>,
-    closed: AbortSignal,
-  ): Promise<boolean> {
-    while ((this.#assigned.get(numberId) ?? 0) > performance.now() && !closed.aborted) {
-      await pause(ASSIGNMENT_PAUSE_MS, closed);
-      if (await toHolder()) return true;
-    }
-    return false;
   }
 
   async #retry(
