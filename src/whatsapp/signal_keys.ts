@@ -5,6 +5,7 @@ import type {
 } from "@whiskeysockets/baileys";
 import type { Statement } from "../store/database.ts";
 import type { StoredAuthState } from "./auth_state.ts";
+import { SessionTrials } from "./session_trials.ts";
 
 /** What becomes durable together with a change of keys. */
 export interface Effect {
@@ -33,6 +34,7 @@ const LID_MAPPING = "lid-mapping";
  */
 export class SignalKeys {
   readonly #auth: StoredAuthState;
+  readonly #trials = new SessionTrials();
   #changes: Changes | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -49,10 +51,18 @@ export class SignalKeys {
         const value = changed[id];
         if (value !== undefined && value !== null) values[id] = value;
       }
+      if (type === "session") {
+        for (const [id, record] of Object.entries(values)) {
+          values[id] = this.#trials.shown(id, record) as SignalDataTypeMap[T];
+        }
+      }
       return values;
     },
     set: async ({ [LID_MAPPING]: mapping, ...keys }) => {
       if (mapping !== undefined) await this.#auth.commit({ [LID_MAPPING]: mapping }, []);
+      for (const [id, record] of Object.entries(keys.session ?? {})) {
+        keys.session![id] = this.#trials.whole(id, record) as SignalDataTypeMap["session"];
+      }
       if (this.#changes === undefined) return await this.#auth.commit(keys, []);
       for (const [type, values] of Object.entries(keys)) {
         Object.assign(this.#changes.keys[type as keyof SignalDataSet] ??= {}, values);
@@ -67,6 +77,11 @@ export class SignalKeys {
     const done = this.#last.then(() => this.#carryOut(work));
     this.#last = done.catch(() => {});
     return done;
+  }
+
+  /** Decrypts with one session after the other; to be done {@link alone}. */
+  decrypt<T>(decrypt: () => Promise<T>): Promise<T> {
+    return this.#trials.decrypt(decrypt);
   }
 
   /** Makes `effect` durable together with what the operation in hand changes, if it succeeds. */

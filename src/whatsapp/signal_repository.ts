@@ -16,6 +16,7 @@ export type OnDecrypted = (ciphertext: Uint8Array, plaintext: Uint8Array) => Pro
  *   would be used again for the next message, which the contact's phone could not read.
  * - What comes of a message is on disk together with the ratchet that decrypted it, and so before the server is told that
  *   the message has arrived.
+ * - A message turns the ratchet of its own session and of no other.
  * - What has been decrypted once is remembered. A link that breaks before the server was told has it deliver the message
  *   again, with a key that is used up: Baileys would ask the contact's phone for another copy, or drop it.
  */
@@ -41,7 +42,11 @@ export function durableSignalRepository(
     return {
       ...repository,
       decryptMessage: alone((options) =>
-        decryptedOnce(options.ciphertext, () => repository.decryptMessage(options))
+        decryptedOnce(options.ciphertext, () => {
+          const decrypt = () => repository.decryptMessage(options);
+          // The other kind names its session.
+          return options.type === "msg" ? keys.decrypt(decrypt) : decrypt();
+        })
       ),
       decryptGroupMessage: alone((options) =>
         decryptedOnce(options.msg, () => repository.decryptGroupMessage(options))
@@ -53,6 +58,8 @@ export function durableSignalRepository(
       injectE2ESession: alone(repository.injectE2ESession),
       migrateSession: alone(repository.migrateSession),
       deleteSession: alone(repository.deleteSession),
+      validateSession: alone(repository.validateSession),
+      getSessionInfo: alone(repository.getSessionInfo),
     };
   };
 }

@@ -17,6 +17,7 @@ import type {
 } from "@whiskeysockets/baileys";
 import { pino } from "pino";
 import type { PreKeyBundle } from "./prekeys.ts";
+import { SessionTrials } from "../../src/whatsapp/session_trials.ts";
 import { quietLibsignal } from "./quiet_libsignal.ts";
 
 /** Signal's two kinds of message: `pkmsg` opens a session, `msg` continues one. */
@@ -29,20 +30,20 @@ export interface Ciphertext {
  * Keys in memory, for one operation at a time. Not Baileys' transactions: they find their changes by the asynchronous
  * context, and libsignal runs the jobs of all who write to one address in the context of whoever came first.
  */
-function memoryKeys(): SignalKeyStoreWithTransaction {
+function memoryKeys(trials: SessionTrials): SignalKeyStoreWithTransaction {
   const rows = new Map<string, unknown>();
   return {
     get<T extends keyof SignalDataTypeMap>(type: T, ids: string[]) {
       const found = ids.filter((id) => rows.has(`${type}/${id}`)).map((
         id,
-      ) => [id, rows.get(`${type}/${id}`)]);
+      ) => [id, trials.shown(id, rows.get(`${type}/${id}`))]);
       return Object.fromEntries(found) as { [id: string]: SignalDataTypeMap[T] };
     },
     set(data: SignalDataSet) {
       for (const [type, values] of Object.entries(data)) {
         for (const [id, value] of Object.entries(values)) {
           if (value === null) rows.delete(`${type}/${id}`);
-          else rows.set(`${type}/${id}`, value);
+          else rows.set(`${type}/${id}`, type === "session" ? trials.whole(id, value) : value);
         }
       }
     },
@@ -56,7 +57,8 @@ export class SignalPeer {
   readonly identity: KeyPair = Curve.generateKeyPair();
   readonly registrationId = generateRegistrationId();
   readonly #signedPreKey = signedKeyPair(this.identity, 1);
-  readonly #keys = memoryKeys();
+  readonly #trials = new SessionTrials();
+  readonly #keys = memoryKeys(this.#trials);
   readonly #repository;
   #lastPreKeyId = 0;
 
@@ -147,7 +149,9 @@ export class SignalPeer {
 
   /** Decrypts and parses; throws when the session, the counter or the padding is wrong. */
   async decrypt(address: string, { type, ciphertext }: Ciphertext): Promise<proto.Message> {
-    const padded = await this.#repository.decryptMessage({ jid: address, type, ciphertext });
+    const decrypt = () => this.#repository.decryptMessage({ jid: address, type, ciphertext });
+    // As phones do it, which turn no ratchet in vain.
+    const padded = await (type === "msg" ? this.#trials.decrypt(decrypt) : decrypt());
     return proto.Message.decode(unpadRandomMax16(padded));
   }
 
