@@ -17,8 +17,10 @@ import { type Receipt, receiptOf } from "./receipts.ts";
 import type { Effect } from "./signal_keys.ts";
 import { durableSignalRepository } from "./signal_repository.ts";
 
-/** How long the server may take to answer the connection attempt, and any query. */
+/** How long the server may take to answer the connection attempt. */
 const CONNECT_TIMEOUT_MS = 20_000;
+/** How long it may take to answer a query. Baileys goes on after that, as if it had answered with nothing. */
+export const QUERY_TIMEOUT_MS = 20_000;
 /**
  * How long a socket may take until it shows a QR, is open or is closed. More than Baileys' own patience with each step,
  * for the cases it has none for: a link that dies during the login, for one.
@@ -94,7 +96,7 @@ export function openSocket(options: SocketOptions): Socket {
     logger: baileysLogger(log),
     browser: Browsers.macOS("Chrome"),
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    defaultQueryTimeoutMs: CONNECT_TIMEOUT_MS,
+    defaultQueryTimeoutMs: QUERY_TIMEOUT_MS,
     syncFullHistory: false,
     // The phone would stop its own notifications for as long as a companion says it is online.
     markOnlineOnConnect: false,

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { proto } from "@whiskeysockets/baileys";
+import { isJidGroup, type proto } from "@whiskeysockets/baileys";
 import { CONNECTION_CLOSED, describe } from "./close_codes.ts";
-import type { Socket } from "./socket.ts";
+import { QUERY_TIMEOUT_MS, type Socket } from "./socket.ts";
 
 /** What became of a message that was handed to the socket. */
 export type Transmission =
@@ -25,6 +25,12 @@ export interface TransmitOptions {
 /** The messages of one session that wait for the word of WhatsApp's server. */
 export class Transmissions {
   readonly #waiting = new Map<string, (transmission: Transmission) => void>();
+  readonly #queryTimeoutMs: number;
+
+  /** @param queryTimeoutMs how long Baileys waits for the answer to a query */
+  constructor(queryTimeoutMs: number = QUERY_TIMEOUT_MS) {
+    this.#queryTimeoutMs = queryTimeoutMs;
+  }
 
   /** Writes a message to `socket` and waits for the server's word on it. */
   async transmit(
@@ -36,7 +42,7 @@ export class Transmissions {
     const { promise, resolve } = Promise.withResolvers<Transmission>();
     this.#waiting.set(whatsappId, resolve);
     const timer = new AbortController();
-    socket.baileys.relayMessage(jid, message, { messageId: whatsappId }).catch((error) => {
+    this.#relay(socket, jid, message, whatsappId).catch((error) => {
       const { code, message } = describe(error);
       // The socket has begun to close: `disconnected()` follows, and until then no other attempt could fare better.
       if (code !== CONNECTION_CLOSED) resolve({ outcome: "failed", error: message });
@@ -50,6 +56,22 @@ export class Transmissions {
       timer.abort();
       if (this.#waiting.get(whatsappId) === resolve) this.#waiting.delete(whatsappId);
     }
+  }
+
+  /**
+   * To a recipient whose devices the server did not name in time Baileys writes a message for nobody, and the server
+   * acknowledges that like any other. What is found out here it does not ask again.
+   */
+  async #relay({ baileys }: Socket, jid: string, message: proto.IMessage, messageId: string): Promise<void> {
+    if (!isJidGroup(jid)) {
+      const askedAt = performance.now();
+      const devices = await baileys.getUSyncDevices([jid], true, false);
+      // One that answers so at once knows nobody of that name, and turns the message down itself.
+      if (devices.length === 0 && performance.now() - askedAt > this.#queryTimeoutMs / 2) {
+        throw new Error("WhatsApp's server did not say in time which devices the recipient has");
+      }
+    }
+    await baileys.relayMessage(jid, message, { messageId });
   }
 
   /** The server's word on a message, if anybody still waits for it. */
