@@ -37,6 +37,7 @@ export function accountForInbound(facts: Facts): Account {
         what: "  received by the backend",
         count: trails.filter(({ deliveries }) => deliveries.length > 0).length,
       },
+      { what: "  not decrypted at first and asked for again", count: facts.askedAgain },
       { what: "  repeats, with the same message_id", count: received.length - byId.size },
     ],
     holes,

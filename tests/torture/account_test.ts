@@ -169,6 +169,7 @@ function clean(): Planted {
     exits: [],
     calmSinceMs: T0,
     left: [],
+    askedAgain: 0,
     violations: [],
   };
 }

@@ -74,6 +74,8 @@ export interface Facts {
   /** When the last fault was over and the workers were left alone. */
   readonly calmSinceMs: number;
   readonly left: readonly LeftMessage[];
+  /** How often a worker could not decrypt a message and asked for it again. */
+  readonly askedAgain: number;
   /** What clients did against WhatsApp's protocol. */
   readonly violations: readonly string[];
 }

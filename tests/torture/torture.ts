@@ -79,6 +79,7 @@ export async function torture(options: TortureOptions): Promise<Tortured> {
     exits,
     calmSinceMs,
     left,
+    askedAgain: deployment.standIn.stats.retries,
     violations: [...deployment.standIn.stats.violations, ...tormentor.failures],
   });
   await quiet(deployment, options, seen);
