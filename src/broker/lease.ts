@@ -1,10 +1,11 @@
 import type { Logger } from "pino";
+import { closeChannel, type OpenChannel } from "./channel.ts";
 import { type Connection, type Link, staleConnectionMs } from "./connection.ts";
-import { consume, type Handler } from "./consumer.ts";
+import { consumeOn, type Handler } from "./consumer.ts";
 import type { DeadLetters } from "./dead_letter.ts";
 import { type BrokerNames, routingKey } from "./names.ts";
 import { amqpCode, isInUse, PRECONDITION_FAILED } from "./reply_codes.ts";
-import { consumersOf, declareExclusiveQueue, onThrowAwayChannel } from "./topology.ts";
+import { consumersOf, onThrowAwayChannel, openOnExclusiveQueue } from "./topology.ts";
 import { UnusableQueue } from "./unusable_queue.ts";
 import { pause } from "./waiting.ts";
 
@@ -186,18 +187,20 @@ export class Leases {
         await onFree();
         isOurs = true;
       }
+      let opened: OpenChannel | undefined;
       try {
-        const declared = await declareExclusiveQueue(link, queue, {
+        const { open, declared } = await openOnExclusiveQueue(link, queue, {
           "x-max-priority": MAX_PRIORITY,
           "x-dead-letter-exchange": "",
           "x-dead-letter-routing-key": names.expired,
         });
+        opened = open;
         if (declared === "used_as_is") {
           log.warn({ queue }, "a number's queue exists with other arguments and is used as it is");
         }
         // One that is on its way out answers what is there, and gets nothing more.
-        if (!this.#forgetting.has(numberId)) await this.#bindSends(link, numberId);
-        await consume(link, {
+        if (!this.#forgetting.has(numberId)) await this.#bindSends(open, numberId);
+        await consumeOn(open, {
           queue,
           exclusive: true,
           handler,
@@ -209,11 +212,7 @@ export class Leases {
             refusedSinceMs = undefined;
             // Commands that name no worker find this one by the number, for as long as its store has the credentials.
             this.#bound.add(numberId);
-            await onThrowAwayChannel(
-              link,
-              (channel) =>
-                channel.bindQueue(names.inbox(workerId), names.router, routingKey.number(numberId)),
-            );
+            await open.channel.bindQueue(names.inbox(workerId), names.router, routingKey.number(numberId));
             settled("held");
           },
         });
@@ -236,6 +235,8 @@ export class Leases {
         release.abort();
         settled("refused");
         if (wasHeld) onLost(numberId);
+      } finally {
+        if (opened !== undefined) await closeChannel(opened);
       }
     };
   }
@@ -252,12 +253,9 @@ export class Leases {
   }
 
   /** What the reader has for the number comes to its queue, for as long as some worker's store has the number. */
-  async #bindSends(link: Link, numberId: string): Promise<void> {
+  async #bindSends({ channel }: OpenChannel, numberId: string): Promise<void> {
     const { names } = this.#options;
-    await onThrowAwayChannel(
-      link,
-      (channel) => channel.bindQueue(names.number(numberId), names.router, routingKey.send(numberId)),
-    );
+    await channel.bindQueue(names.number(numberId), names.router, routingKey.send(numberId));
   }
 
   async #unbind(link: Link, numberId: string): Promise<void> {

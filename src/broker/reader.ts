@@ -198,8 +198,9 @@ export class Reader {
     if (command.numberId !== undefined) {
       const numberId = idText(command.numberId);
       const toHolder = () => forward(names.router, routingKey.number(numberId));
-      if (await this.#assignments.handOver(numberId, toHolder, channel.closed)) return "ack";
-      if ("action" in command && OPENING.includes(command.action)) this.#assignments.begin(numberId);
+      const opens = "action" in command && OPENING.includes(command.action);
+      const { closed } = channel;
+      if (await this.#assignments.handOver(numberId, { opens, toHolder, closed })) return "ack";
     }
     if (await forward("", names.unassigned)) return "ack";
     return await this.#retry(channel, delivery, command);

@@ -23,6 +23,8 @@ const PREFETCH = 50;
  */
 const SHORTEST_PAUSE_MS = 700;
 const LONGEST_PAUSE_MS = 1_300;
+/** How long a command that came through the exchange waits for its copy on the fleet's own queue. */
+const COPY_PATIENCE_MS = 500;
 
 /** Takes a command to where it belongs. */
 export type Route = (channel: ConfirmedChannel, delivery: Delivery) => Promise<Outcome>;
@@ -72,6 +74,9 @@ export class SharedQueue {
     const undecided = wiring.current.name === "undecided";
     if (undecided && message.fields.exchange !== "" && isCommand(message.content)) {
       await wiring.prove(channel);
+    } else {
+      // What comes behind the command that is the proof must not overtake it.
+      await wiring.decided();
     }
     const expected = undecided || this.#reading || wiring.current.name === "queue";
     if (!expected && this.#twins.size === 0) return await route(channel, delivery);
@@ -98,17 +103,29 @@ export class SharedQueue {
         deadLetters,
         log,
         signal: leaving,
-        handler: (delivery) => this.#take(channel, delivery, leaving),
+        handler: (delivery) => this.#take(channel, delivery, signal, leaving),
       });
     } finally {
       this.#reading = false;
     }
   }
 
-  async #take(channel: ConfirmedChannel, delivery: Delivery, leaving: AbortSignal): Promise<Outcome> {
-    const { content, fields } = delivery.message;
+  async #take(
+    channel: ConfirmedChannel,
+    delivery: Delivery,
+    ended: AbortSignal,
+    leaving: AbortSignal,
+  ): Promise<Outcome> {
+    const { names, wiring } = this.#options;
+    const { lost, message: { content, fields } } = delivery;
     if (isWorkers(delivery)) return await this.#return(channel, delivery, leaving);
-    if (isCommand(content)) await this.#options.wiring.saw(fields.exchange);
+    if (isCommand(content)) await wiring.saw(fields.exchange);
+    if (fields.exchange === names.exchange) {
+      // On the fleet's own queue commands are in their order: a copy from here must not overtake the one before it there.
+      const over = AbortSignal.any([ended, lost]);
+      await pause(COPY_PATIENCE_MS, over);
+      if (over.aborted) return "requeue";
+    }
     return await this.#routeOnce(channel, delivery);
   }
 

@@ -3,6 +3,7 @@ import type { Link } from "./connection.ts";
 import { consume, type Handler } from "./consumer.ts";
 import type { DeadLetters } from "./dead_letter.ts";
 import type { BrokerNames } from "./names.ts";
+import { unlessAborted, whenAborted } from "./waiting.ts";
 
 /** Options of {@link Unassigned}. */
 export interface UnassignedOptions {
@@ -35,24 +36,44 @@ export class Unassigned {
     if (this.#currentPriority !== this.#priority) this.#outdated.abort();
   }
 
-  /** A role of the connection: consumes, anew whenever the number of sessions has changed. */
+  /**
+   * A role of the connection: consumes, anew whenever the number of sessions has changed. The next consumer is there
+   * before the one before it goes: a worker that is away for a moment would be passed over.
+   */
   readonly role = async (link: Link): Promise<void> => {
-    const { names, handler, deadLetters, log, signal } = this.#options;
-    while (!link.signal.aborted && !signal.aborted) {
+    const ended = new AbortController();
+    const over = AbortSignal.any([link.signal, this.#options.signal, ended.signal]);
+    const consumers = new Set<Promise<void>>();
+    let replaced = new AbortController();
+    while (!over.aborted) {
       this.#priority = this.#currentPriority;
       this.#outdated = new AbortController();
-      await consume(link, {
-        queue: names.unassigned,
-        priority: this.#priority,
-        handler,
-        deadLetters,
-        log,
-        signal: AbortSignal.any([signal, this.#outdated.signal]),
-      });
-      // Its queue was deleted: it has to be declared again.
-      if (!this.#outdated.signal.aborted) return;
+      const consuming = Promise.withResolvers<undefined>();
+      const replacedBy = new AbortController();
+      // One that ends by itself (its queue was deleted) ends the role: what is missing is declared again.
+      const consumer = this.#consume(link, consuming.resolve, AbortSignal.any([over, replacedBy.signal]))
+        .finally(() => replacedBy.signal.aborted ? consumers.delete(consumer) : ended.abort());
+      consumers.add(consumer);
+      await unlessAborted(consuming.promise, over);
+      replaced.abort();
+      replaced = replacedBy;
+      await whenAborted(AbortSignal.any([over, this.#outdated.signal]));
     }
+    await Promise.all(consumers);
   };
+
+  async #consume(link: Link, onConsuming: (nothing: undefined) => void, signal: AbortSignal): Promise<void> {
+    const { names, handler, deadLetters, log } = this.#options;
+    await consume(link, {
+      queue: names.unassigned,
+      priority: this.#priority,
+      handler,
+      deadLetters,
+      log,
+      signal,
+      onConsuming: () => onConsuming(undefined),
+    });
+  }
 
   get #currentPriority(): number {
     return -this.#options.load();
