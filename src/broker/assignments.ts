@@ -13,58 +13,47 @@ export interface HandOverOptions {
   readonly closed: AbortSignal;
 }
 
-interface Assignment {
-  readonly untilMs: number;
-  /** Settles when the latest command for the number that waits has been handed over, or not. */
-  last: Promise<unknown>;
-}
-
 /**
- * Numbers that were given to the fleet a moment ago, and that no worker may have bound yet. The next commands for such a
- * number wait, one behind the other: they must neither overtake the first nor open the number elsewhere.
+ * Hands commands to the workers that have their numbers, those for one number one behind the other. A number that was
+ * given to the fleet a moment ago may not be bound by its worker yet: the next commands for it wait for that, as they
+ * must neither overtake the first nor open the number elsewhere.
  */
 export class Assignments {
-  readonly #recent = new Map<string, Assignment>();
+  /** Numbers that were given to the fleet, and until when their worker has to bind them. */
+  readonly #recent = new Map<string, number>();
+  /** Settles when the latest command for a number has been handed over, or not. */
+  readonly #last = new Map<string, Promise<unknown>>();
 
   /**
    * Whether a command could be handed to the worker that has the number, or was given it a moment ago. If not, it is to
    * be given to the fleet; one that opens the number begins an assignment with that.
    */
-  async handOver(numberId: string, { opens, toHolder, closed }: HandOverOptions): Promise<boolean> {
-    if (this.#find(numberId) === undefined && await toHolder()) return true;
-    // The command before this one may have begun the assignment meanwhile.
-    const assignment = this.#find(numberId);
-    if (assignment !== undefined) {
-      const handedOver = assignment.last.then(() => tryUntil(assignment.untilMs, toHolder, closed));
-      assignment.last = handedOver.catch(() => {});
-      if (await handedOver) return true;
+  async handOver(numberId: string, options: HandOverOptions): Promise<boolean> {
+    const before = this.#last.get(numberId) ?? Promise.resolve();
+    const handedOver = before.then(() => this.#tryHolder(numberId, options));
+    const settled = handedOver.catch(() => {});
+    this.#last.set(numberId, settled);
+    try {
+      return await handedOver;
+    } finally {
+      if (this.#last.get(numberId) === settled) this.#last.delete(numberId);
     }
-    // In the same turn as the look: the next command's look comes right after it.
+  }
+
+  async #tryHolder(numberId: string, { opens, toHolder, closed }: HandOverOptions): Promise<boolean> {
+    const untilMs = this.#recent.get(numberId) ?? 0;
+    do {
+      if (await toHolder()) return true;
+      if (performance.now() >= untilMs) break;
+      await pause(TRY_PAUSE_MS, closed);
+    } while (!closed.aborted);
     if (opens) this.#begin(numberId);
     return false;
   }
 
   #begin(numberId: string): void {
     const now = performance.now();
-    for (const [known, { untilMs }] of this.#recent) if (untilMs < now) this.#recent.delete(known);
-    this.#recent.set(numberId, { untilMs: now + PATIENCE_MS, last: Promise.resolve() });
+    for (const [known, untilMs] of this.#recent) if (untilMs < now) this.#recent.delete(known);
+    this.#recent.set(numberId, now + PATIENCE_MS);
   }
-
-  #find(numberId: string): Assignment | undefined {
-    const assignment = this.#recent.get(numberId);
-    return assignment !== undefined && assignment.untilMs >= performance.now() ? assignment : undefined;
-  }
-}
-
-async function tryUntil(
-  untilMs: number,
-  toHolder: () => Promise<boolean>,
-  closed: AbortSignal,
-): Promise<boolean> {
-  while (!closed.aborted) {
-    if (await toHolder()) return true;
-    if (performance.now() >= untilMs) return false;
-    await pause(TRY_PAUSE_MS, closed);
-  }
-  return false;
 }

@@ -8,6 +8,8 @@ import makeWASocket, {
   type WAMessageKey,
 } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
+// @ts-types="@types/ws"
+import type { WebSocket } from "ws";
 import type { StoredAuthState } from "./auth_state.ts";
 import { baileysLogger } from "./baileys_logger.ts";
 import { type Closure, closureOf, closureOfUpgrade, describe } from "./close_codes.ts";
@@ -111,6 +113,7 @@ export function openSocket(options: SocketOptions): Socket {
     log.warn({ watchdogMs }, "nothing came of a socket to WhatsApp");
     finish(closureOf(408, "Nothing came of the connection in time"));
   }, watchdogMs);
+  let greeted = false;
   let ended = false;
   let saved: Promise<void> = Promise.resolve();
 
@@ -121,6 +124,7 @@ export function openSocket(options: SocketOptions): Socket {
     baileys.ev.flush();
     ended = true;
     auth.seal();
+    if (!greeted) await breakOff(baileys);
     await Promise.all([saved, endWithin(END_PATIENCE_MS, baileys)]);
   };
   const finish = (closure: Closure) => {
@@ -137,6 +141,7 @@ export function openSocket(options: SocketOptions): Socket {
   });
   baileys.ev.on("connection.update", ({ connection, qr, lastDisconnect }) => {
     if (ended) return;
+    if (qr !== undefined || connection !== undefined && connection !== "connecting") greeted = true;
     if (qr !== undefined || connection === "open") clearTimeout(watchdog);
     if (qr !== undefined) events.onQr(qr);
     if (connection === "open") events.onOpen(linkedAccount(baileys.user));
@@ -181,11 +186,29 @@ export function openSocket(options: SocketOptions): Socket {
 async function endWithin(patienceMs: number, baileys: Socket["baileys"]): Promise<void> {
   const closed = new AbortController();
   const impatient = delay(patienceMs, undefined, { signal: closed.signal }).then(
-    () => (baileys.ws as unknown as { socket: { terminate(): void } | null }).socket?.terminate(),
+    () => websocketOf(baileys)?.terminate(),
     () => {},
   );
   await Promise.race([baileys.end(undefined), impatient]);
   closed.abort();
+}
+
+/**
+ * Ends a socket that still greets the server. Told to end at that moment, Baileys would start its keepalive afterwards
+ * and never stop it; by the end of its websocket it cannot.
+ */
+async function breakOff(baileys: Socket["baileys"]): Promise<void> {
+  const websocket = websocketOf(baileys);
+  if (websocket === null || websocket.readyState === websocket.CLOSED) return;
+  // Of the websocket itself: Baileys takes all listeners off its own emitter.
+  const closed = new Promise<void>((resolve) => websocket.once("close", resolve));
+  websocket.terminate();
+  await closed;
+}
+
+/** The websocket under Baileys' own; `null` when there is none any more. */
+function websocketOf({ ws }: Socket["baileys"]): WebSocket | null {
+  return (ws as unknown as { socket: WebSocket | null }).socket;
 }
 
 function linkedAccount(
