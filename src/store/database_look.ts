@@ -1,8 +1,8 @@
 /** The database as it lies there, read without leaving a trace, also beside the worker that writes it. */
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { DatabaseSync } from "node:sqlite";
 import { DATABASE_FILE, faultsIn } from "./damage.ts";
+import { whileFree } from "./folder_lock.ts";
 
 /** What a look at the database shows. */
 export interface DatabaseLook {
@@ -19,9 +19,7 @@ export interface DatabaseLook {
  * @throws whatever SQLite says of a file it cannot read
  */
 export function lookAtDatabase(folder: string): DatabaseLook {
-  const look = readOnly(folder, isSettled(folder), lookThrough);
-  // A worker that starts as an untouchable file is read changes it underneath: what looked torn may be whole.
-  return look.faults.length > 0 && !isSettled(folder) ? readOnly(folder, false, lookThrough) : look;
+  return readOnly(folder, lookThrough);
 }
 
 /**
@@ -30,39 +28,37 @@ export function lookAtDatabase(folder: string): DatabaseLook {
  * @throws whatever SQLite says of a file it cannot read
  */
 export function recallFrom(folder: string, keys: readonly string[]): ReadonlyMap<string, string> {
-  try {
-    if (Deno.statSync(join(folder, DATABASE_FILE)).size === 0) return new Map();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return new Map();
-    throw error;
-  }
+  const path = join(folder, DATABASE_FILE);
+  if (!exists(path) || Deno.statSync(path).size === 0) return new Map();
   const sql = "SELECT key, value FROM setting WHERE key IN (SELECT value FROM json_each(?))";
-  return readOnly(folder, isSettled(folder), (sqlite) => {
+  return readOnly(folder, (sqlite) => {
     const rows = sqlite.prepare(sql).all(JSON.stringify(keys));
     return new Map(rows.map(({ key, value }) => [String(key), String(value)]));
   });
 }
 
-/** Whether nobody has the database open and nothing is left to be taken over from its log. */
-function isSettled(folder: string): boolean {
-  try {
-    Deno.statSync(join(folder, `${DATABASE_FILE}-wal`));
-    return false;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return true;
-    throw error;
-  }
-}
-
-/** @param settled read it as a file that cannot change: SQLite would leave a log and an index of it behind otherwise */
-function readOnly<T>(folder: string, settled: boolean, look: (sqlite: DatabaseSync) => T): T {
-  const url = pathToFileURL(join(folder, DATABASE_FILE));
-  if (settled) url.searchParams.set("immutable", "1");
-  const sqlite = new DatabaseSync(url, { readOnly: true });
+/** Reads it as one more reader. Where nobody else had it open, what SQLite leaves beside it is taken away again. */
+function readOnly<T>(folder: string, look: (sqlite: DatabaseSync) => T): T {
+  const path = join(folder, DATABASE_FILE);
+  const traces = [`${path}-wal`, `${path}-shm`];
+  const wereThere = traces.some(exists);
+  // By its path: a URL, which could say that the file does not change, is opened only with every permission there is.
+  const sqlite = new DatabaseSync(path, { readOnly: true });
   try {
     return look(sqlite);
   } finally {
     sqlite.close();
+    if (!wereThere) whileFree(folder, () => traces.filter(exists).forEach((trace) => Deno.removeSync(trace)));
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }
 

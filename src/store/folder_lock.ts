@@ -19,6 +19,22 @@ export async function isFolderLocked(folder: string): Promise<boolean> {
   }
 }
 
+/** Does `work` if no worker has `folder`; where one has been, none gets it meanwhile. */
+export function whileFree(folder: string, work: () => void): void {
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(join(folder, LOCK_FILE), { read: true, write: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return work();
+    throw error;
+  }
+  try {
+    if (file.tryLockSync(true)) work();
+  } finally {
+    file.close();
+  }
+}
+
 /**
  * Makes the folder if need be, and holds it for this process. The kernel frees the lock with the process, so a `kill -9`
  * leaves nothing to clean up.

@@ -109,7 +109,7 @@ async function sendThroughFailures(stack: Stack, publish: (numberId: number) => 
   await sendUpTo(COMMANDS * 0.6);
   await until(() => stack.logged.some((line) => line.includes("this worker is the reader")), {
     describe: "another reader",
-    timeoutMs: 30_000,
+    timeoutMs: 90_000,
   });
   await sendUpTo(COMMANDS * 0.7);
   // Its inbox kept what it had been given.
@@ -163,7 +163,7 @@ Deno.test("auto: until a command proves the exchange, events go round the worker
   const events = new Map<string, number>();
   for (let n = 0; n < 100; n++) events.set(await sayAsWorker(backend, n), n);
   const came = () => backend.received.filter(({ properties }) => events.has(properties.messageId));
-  await until(() => came().length === events.size, { describe: "all events", timeoutMs: 30_000 });
+  await until(() => came().length === events.size, { describe: "all events", timeoutMs: 90_000 });
   for (const { body, properties, text } of came()) {
     assert.equal(body.numberId, events.get(properties.messageId));
     assert.ok(text.startsWith('{"action":"session_status","workerId":"worker-9"'));

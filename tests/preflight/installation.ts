@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Finding } from "../../src/preflight/check.ts";
 import type { CheckResult, Report } from "../../src/preflight/report.ts";
 import { checkAll } from "../../src/preflight/run.ts";
+import { startArguments } from "../demo/worker_process.ts";
 import type { RunOptions } from "../../src/preflight/runner.ts";
 
 /** Nothing listens there, so that what a test is not about ends at once. */
@@ -73,19 +74,10 @@ export class Installation implements AsyncDisposable {
   /** Runs the program in it, as `worker ARGS --env-file .env`. */
   async run(args: string[], environment: Record<string, string> = {}): Promise<Ran> {
     const startedAt = performance.now();
-    const root = new URL("../../", import.meta.url).pathname;
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "-A",
-        "--config",
-        `${root}deno.json`,
-        `${root}main.ts`,
-        ...args,
-        "--env-file",
-        this.envFile,
-      ],
-      cwd: this.folder,
+      // With the permissions of the task that operators start it with.
+      args: [...startArguments(), ...args, "--env-file", this.envFile],
+      cwd: new URL("../../", import.meta.url).pathname,
       env: environment,
       stdin: "null",
       stdout: "piped",

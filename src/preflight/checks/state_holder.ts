@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { EXIT } from "../../exit_codes.ts";
 import { isFolderLocked } from "../../store/database.ts";
 import { type Check, failure, messageOf, ok } from "../check.ts";
@@ -26,22 +25,6 @@ export const stateHolder: Check = {
         })],
       };
     }
-    const pid = await holderOf(path);
-    const process = pid === undefined ? "a worker process" : `process ${pid}`;
-    return { findings: [ok(`in use by ${process}: a worker is running`, { held: true, pid })] };
+    return { findings: [ok("in use: a worker is running", { held: true })] };
   },
 };
-
-/** The process that holds the lock, where the system tells and this program may ask. */
-async function holderOf(folder: string): Promise<number | undefined> {
-  try {
-    const { ino } = await Deno.stat(join(folder, "worker.lock"));
-    const locks = await Deno.readTextFile("/proc/locks");
-    // 1: FLOCK  ADVISORY  WRITE 4711 00:32:123456 0 EOF
-    const pid = new RegExp(`FLOCK +ADVISORY +WRITE +(\\d+) [0-9a-f:]+:${ino} `).exec(locks)?.[1];
-    return pid === undefined ? undefined : Number(pid);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
