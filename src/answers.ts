@@ -65,7 +65,7 @@ export class Answers implements ReaderAnswers {
       code: "held_elsewhere",
       error:
         `Cannot ${action} number ${numberId} as it belongs to a worker that is away: start that worker, ` +
-        `or free the number with 'worker session unpin ${numberId}'`,
+        `or free the number with 'worker session unpin ${numberId} --worker ID'`,
     }, delivery);
   }
 

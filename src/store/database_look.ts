@@ -1,4 +1,5 @@
 /** The database as it lies there, read without leaving a trace, also beside the worker that writes it. */
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { DATABASE_FILE, faultsIn } from "./damage.ts";
@@ -29,7 +30,7 @@ export function lookAtDatabase(folder: string): DatabaseLook {
  */
 export function recallFrom(folder: string, keys: readonly string[]): ReadonlyMap<string, string> {
   const path = join(folder, DATABASE_FILE);
-  if (!exists(path) || Deno.statSync(path).size === 0) return new Map();
+  if (!existsSync(path) || Deno.statSync(path).size === 0) return new Map();
   const sql = "SELECT key, value FROM setting WHERE key IN (SELECT value FROM json_each(?))";
   return readOnly(folder, (sqlite) => {
     const rows = sqlite.prepare(sql).all(JSON.stringify(keys));
@@ -41,24 +42,14 @@ export function recallFrom(folder: string, keys: readonly string[]): ReadonlyMap
 function readOnly<T>(folder: string, look: (sqlite: DatabaseSync) => T): T {
   const path = join(folder, DATABASE_FILE);
   const traces = [`${path}-wal`, `${path}-shm`];
-  const wereThere = traces.some(exists);
+  const wereThere = traces.some((trace) => existsSync(trace));
   // By its path: a URL, which could say that the file does not change, is opened only with every permission there is.
   const sqlite = new DatabaseSync(path, { readOnly: true });
   try {
     return look(sqlite);
   } finally {
     sqlite.close();
-    if (!wereThere) whileFree(folder, () => traces.filter(exists).forEach((trace) => Deno.removeSync(trace)));
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
+    if (!wereThere) whileFree(folder, () => traces.forEach((trace) => rmSync(trace, { force: true })));
   }
 }
 
