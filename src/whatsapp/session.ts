@@ -209,7 +209,8 @@ export class Session {
   async #socketsEnd(auth: StoredAuthState, signal: AbortSignal): Promise<Closure | undefined> {
     const { webUrl, qrLifetimeMs } = this.#context;
     const closed = Promise.withResolvers<Closure | undefined>();
-    signal.addEventListener("abort", () => closed.resolve(undefined), { once: true });
+    const over = () => closed.resolve(undefined);
+    signal.addEventListener("abort", over);
     this.#pairing?.begin();
     const socket = openSocket({
       url: webUrl,
@@ -229,6 +230,8 @@ export class Session {
     });
     this.#socket = socket;
     const closure = await closed.promise;
+    // A run may outlive thousands of sockets, and would hold on to each by this.
+    signal.removeEventListener("abort", over);
     if (signal.aborted) return undefined;
     this.#socket = undefined;
     this.#traffic.disconnected();

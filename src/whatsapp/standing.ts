@@ -75,12 +75,15 @@ export class Standing {
   /** Resolves with true once connected; with false when `signal` aborts or the session has no way to get there. */
   async connected(signal: AbortSignal): Promise<boolean> {
     const { promise: aborted, resolve } = Promise.withResolvers<void>();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-    while (!signal.aborted && this.#state !== "ended" && this.#state !== "banned") {
-      if (this.#state === "connected") return true;
+    const onAbort = () => resolve();
+    signal.addEventListener("abort", onAbort);
+    while (
+      !signal.aborted && this.#state !== "connected" && this.#state !== "ended" && this.#state !== "banned"
+    ) {
       await Promise.race([this.#changed.promise, aborted]);
     }
-    return false;
+    signal.removeEventListener("abort", onAbort);
+    return !signal.aborted && this.#state === "connected";
   }
 
   #logOf({ numberId, numberIdJson, phoneNumber }: SessionRecord): Logger {
