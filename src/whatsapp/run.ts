@@ -1,0 +1,268 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { EventFields } from "../announcer.ts";
+import { phoneOfJid } from "../contract/addresses.ts";
+import type { Statement } from "../store/database.ts";
+import { CredentialsUnreadable, isLinked, loadAuthState, type StoredAuthState } from "./auth_state.ts";
+import { Backoff } from "./backoff.ts";
+import type { Closure } from "./close_codes.ts";
+import { type Invitation, Pairing, type PairingMethod } from "./pairing.ts";
+import { type LinkedAccount, openSocket, type Socket } from "./socket.ts";
+import type { Standing, StandingContext } from "./standing.ts";
+import type { Traffic } from "./traffic.ts";
+
+/** How long a session that was told to keep away does so. */
+const YIELD_PAUSE_MS = 15 * 60_000;
+
+/** What every run is given. */
+export interface RunContext extends StandingContext {
+  readonly webUrl: string;
+  /** Runs of QR refs before a session is given up. */
+  readonly maxQrAttempts: number;
+  /** How long each QR lives; WhatsApp's own times when absent. */
+  readonly qrLifetimeMs?: number | undefined;
+  readonly now: () => number;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+}
+
+/** Options of {@link Run}. */
+export interface RunOptions {
+  /** How a phone is asked to link the device, if none has. */
+  readonly method: PairingMethod;
+  readonly standing: Standing;
+  readonly traffic: Traffic;
+  /** Aborts when the run is over. */
+  readonly signal: AbortSignal;
+  /** Ends the session, and the run with it: the credentials are void. `statements` become durable with that. */
+  readonly onOver: (statements: readonly Statement[]) => Promise<void>;
+}
+
+/**
+ * The sockets of a session from the command that opens it to the one that closes it: one follows the other, as the table
+ * in `close_codes.ts` says. What a socket tells is handled in the order it came, and nothing of a run that is over moves
+ * the state of the session.
+ */
+export class Run {
+  readonly #context: RunContext;
+  readonly #options: RunOptions;
+  readonly #backoff: Backoff;
+  readonly #pairing: Pairing;
+  readonly #finished: Promise<void>;
+  #socket: Socket | undefined;
+  #account: LinkedAccount | undefined;
+  #toldCloseCode: number | undefined;
+
+  constructor(context: RunContext, options: RunOptions) {
+    this.#context = context;
+    this.#options = options;
+    this.#backoff = new Backoff(context);
+    const { maxQrAttempts: maxAttempts, qrLifetimeMs, now } = context;
+    const { method, standing: { record: { phoneNumber } } } = options;
+    this.#pairing = new Pairing({ method, phoneNumber, maxAttempts, qrLifetimeMs, now });
+    this.#finished = this.#keepConnected();
+  }
+
+  /** The socket there is at the moment, whether it is open or not. */
+  get socket(): Socket | undefined {
+    return this.#socket;
+  }
+
+  get pairing(): Pairing {
+    return this.#pairing;
+  }
+
+  /** The fields of the event that says who is connected. */
+  get connectedFields(): EventFields {
+    const jid = this.#account?.jid ?? "";
+    const phoneNumber = phoneOfJid(jid);
+    return {
+      action: "connected",
+      phoneNumber,
+      ...(phoneNumber === `+${this.#options.standing.record.phoneNumber}` ? {} : { phoneMismatch: true }),
+      jid,
+      lid: this.#account?.lid ?? null,
+      pushName: this.#account?.pushName ?? null,
+    };
+  }
+
+  /** Closes the socket of a run that was aborted. Resolves when nothing of it is left but the effects it had. */
+  async end(): Promise<void> {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    await socket?.end();
+    await this.#finished;
+  }
+
+  /** One socket after the other until the run is over, or there is nothing more to try. Never rejects. */
+  async #keepConnected(): Promise<void> {
+    const { signal, standing } = this.#options;
+    while (!signal.aborted) {
+      let pauseMs: number | undefined;
+      try {
+        pauseMs = await this.#holdSocket();
+      } catch (error) {
+        pauseMs = this.#backoff.nextMs();
+        standing.log.error({ err: error, pauseMs }, "a session failed and is tried again");
+      }
+      if (pauseMs === undefined) return;
+      await delay(pauseMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  /** Opens a socket, waits for its end and reacts to it. @returns when to open the next one; `undefined`: never */
+  async #holdSocket(): Promise<number | undefined> {
+    const { signal, standing } = this.#options;
+    let auth: StoredAuthState;
+    try {
+      auth = await loadAuthState(this.#context.store.credentials, standing.record.numberId);
+    } catch (error) {
+      if (!(error instanceof CredentialsUnreadable)) throw error;
+      if (!signal.aborted) await this.#refuseCredentials(error);
+      return undefined;
+    }
+    if (signal.aborted) return undefined;
+    const wasLinked = isLinked(auth.creds);
+    const closure = await this.#socketsEnd(auth);
+    if (closure === undefined) return undefined;
+    const { code, reason, reaction } = closure;
+    const level = reason === "untrusted_server" ? "error" : "info";
+    standing.log[level]({ code, reason, reaction }, "the socket to WhatsApp was closed");
+    return await this.#react(closure, { wasLinked, isLinked: isLinked(auth.creds) });
+  }
+
+  /** Resolves with how the socket was closed, once all it has told is handled; `undefined` when the run was over first. */
+  async #socketsEnd(auth: StoredAuthState): Promise<Closure | undefined> {
+    const { webUrl, qrLifetimeMs } = this.#context;
+    const { signal, standing, traffic } = this.#options;
+    const closed = Promise.withResolvers<Closure | undefined>();
+    const over = () => closed.resolve(undefined);
+    signal.addEventListener("abort", over);
+    this.#pairing.begin();
+    const socket = openSocket({
+      url: webUrl,
+      auth,
+      qrLifetimeMs,
+      log: standing.log,
+      findSent: ({ id }) => traffic.findSent(id),
+      events: {
+        onQr: (qr) => traffic.inTurn("showing a QR", () => this.#invite(qr, socket)),
+        onOpen: (account) => traffic.inTurn("connecting", () => this.#opened(account)),
+        onClose: (closure) => traffic.inTurn("handling a close", () => closed.resolve(closure)),
+        onMessages: (messages) => traffic.messages(messages, socket),
+        onDecrypted: (message) => traffic.decrypted(message, socket),
+        onReceipt: (receipt) => traffic.receipt(receipt),
+        onAck: (whatsappId, error) => traffic.ack(whatsappId, error),
+      },
+    });
+    this.#socket = socket;
+    const closure = await closed.promise;
+    // A run may outlive thousands of sockets, and would hold on to each by this.
+    signal.removeEventListener("abort", over);
+    if (signal.aborted) return undefined;
+    this.#socket = undefined;
+    traffic.disconnected();
+    return closure;
+  }
+
+  async #react(
+    closure: Closure,
+    { wasLinked, isLinked }: { wasLinked: boolean; isLinked: boolean },
+  ): Promise<number | undefined> {
+    const { standing, onOver } = this.#options;
+    const { code, reason, reaction } = closure;
+    // However the socket ended that a phone was linked on: the next one logs in.
+    if (isLinked && !wasLinked && (reaction === "restart" || reaction === "next_qr_attempt")) {
+      await standing.enter("connecting");
+      return 0;
+    }
+    switch (reaction) {
+      case "next_qr_attempt":
+        return await this.#nextQrAttempt();
+      case "logged_out":
+        // Before pairing there is nothing to log out of: WhatsApp only refuses this socket.
+        if (!isLinked) return await this.#reconnect(closure, this.#backoff.nextMs());
+        await onOver(standing.event({ action: "logged_out", reason, code }));
+        return undefined;
+      case "banned":
+        if (!isLinked) return await this.#reconnect(closure, this.#backoff.nextMs());
+        await this.#banned(closure);
+        return undefined;
+      case "yield":
+        return await this.#reconnect(closure, YIELD_PAUSE_MS);
+      case "restart":
+      case "reconnect":
+        return await this.#reconnect(closure, this.#backoff.nextMs());
+    }
+  }
+
+  async #invite(qr: string, socket: Socket): Promise<void> {
+    const { signal, standing } = this.#options;
+    if (signal.aborted) return;
+    let invitation: Invitation | undefined;
+    try {
+      invitation = await this.#pairing.invite(qr, socket);
+    } catch (error) {
+      // Its socket is gone, or about to go: the next one asks again.
+      standing.log.warn({ err: error }, "WhatsApp could not be asked for a pairing code");
+    }
+    if (invitation === undefined || signal.aborted) return;
+    const { fields, expiresAtMs } = invitation;
+    await standing.enter("awaiting_scan", standing.event(fields, { expiresAtMs }));
+  }
+
+  async #opened(account: LinkedAccount): Promise<void> {
+    const { signal, standing } = this.#options;
+    if (signal.aborted) return;
+    this.#account = account;
+    this.#backoff.opened();
+    this.#toldCloseCode = undefined;
+    await standing.enter("connected", standing.event(this.connectedFields));
+    standing.log.info("connected to WhatsApp");
+  }
+
+  async #reconnect({ code, reason, reaction }: Closure, pauseMs: number): Promise<number> {
+    const { standing } = this.#options;
+    // Said once for each cause, not at every attempt of a long outage.
+    const news = this.#toldCloseCode !== code;
+    this.#toldCloseCode = code;
+    await standing.enter(
+      reaction === "yield" ? "replaced" : "reconnecting",
+      news ? standing.event({ action: "disconnected", code, reason, willReconnect: true }) : [],
+    );
+    return pauseMs;
+  }
+
+  async #nextQrAttempt(): Promise<number | undefined> {
+    const { standing, onOver } = this.#options;
+    const { fields, givenUp } = this.#pairing.missed();
+    if (givenUp) {
+      await onOver(standing.event(fields));
+      return undefined;
+    }
+    await standing.tell(fields);
+    return 0;
+  }
+
+  async #banned({ code, reason }: Closure): Promise<void> {
+    const { standing } = this.#options;
+    // A restart would show a QR for a number that nobody can link.
+    await standing.update({ atStart: "banned" });
+    await standing.enter("banned", [
+      ...standing.event({ action: "logged_out", reason, code }),
+      ...this.#context.store.credentials.forgetting(standing.record.numberId),
+    ]);
+  }
+
+  async #refuseCredentials(error: CredentialsUnreadable): Promise<void> {
+    const { standing } = this.#options;
+    standing.log.error({ err: error }, "the stored credentials cannot be used and are left as they are");
+    await standing.enter(
+      "unusable",
+      standing.event({
+        action: "error",
+        code: error.code,
+        error: `${error.message}: they are kept for a person to look at, 'logout' forgets them`,
+      }),
+    );
+  }
+}
