@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Role } from "./broker/connection.ts";
 import { bindToExchange } from "./broker/shared_topology.ts";
-import { unlessAborted } from "./broker/waiting.ts";
+import { unlessAborted } from "./waiting.ts";
 import { every } from "./health/reporter.ts";
 import { buildParts, type Parts, type WorkerOptions } from "./parts.ts";
 import { Database } from "./store/database.ts";

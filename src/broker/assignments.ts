@@ -1,4 +1,4 @@
-import { pause } from "./waiting.ts";
+import { pause } from "../waiting.ts";
 
 /** How long the worker that has just been given a number may take to bind it, and how often that is tried. */
 const PATIENCE_MS = 5_000;

@@ -1,6 +1,6 @@
 import type { ConfirmChannel } from "amqplib";
 import type { Link } from "./connection.ts";
-import { goodbye } from "./waiting.ts";
+import { goodbye } from "./goodbye.ts";
 
 /** A channel with its end as a signal: amqplib throws when a dead one is used, so ask {@link closed} first. */
 export interface OpenChannel {

@@ -3,7 +3,8 @@ import type { Logger } from "pino";
 import { amqpCode, isRefusal, messageOf, NOT_FOUND } from "./reply_codes.ts";
 import { isCertificateFault, type TlsOptions } from "./tls.ts";
 import { UnusableQueue } from "./unusable_queue.ts";
-import { goodbye, pause, unlessAborted, whenAborted } from "./waiting.ts";
+import { goodbye } from "./goodbye.ts";
+import { pause, unlessAborted, whenAborted } from "../waiting.ts";
 
 /** How long a connection attempt may take, and how long the broker may be silent before it counts as gone. */
 const CONNECT_TIMEOUT_MS = 10_000;

@@ -6,7 +6,8 @@ import { closeChannel, type OpenChannel, openChannel } from "./channel.ts";
 import type { Link } from "./connection.ts";
 import type { DeadLetters } from "./dead_letter.ts";
 import { PublishFailed } from "./publishing.ts";
-import { goodbye, pause, whenAborted } from "./waiting.ts";
+import { goodbye } from "./goodbye.ts";
+import { pause, whenAborted } from "../waiting.ts";
 
 /** How long a message rests that could not be handled because the broker or the disk failed. */
 const REQUEUE_PAUSE_MS = 1_000;

@@ -5,7 +5,7 @@ import type { DeadLetters } from "./dead_letter.ts";
 import { type BrokerNames, routingKey } from "./names.ts";
 import { isInUse } from "./reply_codes.ts";
 import { declareExclusiveQueue, onThrowAwayChannel } from "./topology.ts";
-import { pause } from "./waiting.ts";
+import { pause } from "../waiting.ts";
 
 /** How often a second process with the same id asks whether the first has gone. */
 const RIVAL_PAUSE_MS = 2_000;

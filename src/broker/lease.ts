@@ -7,7 +7,7 @@ import { type BrokerNames, routingKey } from "./names.ts";
 import { amqpCode, isInUse, PRECONDITION_FAILED } from "./reply_codes.ts";
 import { consumersOf, onThrowAwayChannel, openOnExclusiveQueue } from "./topology.ts";
 import { UnusableQueue } from "./unusable_queue.ts";
-import { pause } from "./waiting.ts";
+import { pause } from "../waiting.ts";
 
 /** How often a lease that its old connection may still hold is claimed again. */
 const RECLAIM_PAUSE_MS = 1_000;

@@ -5,7 +5,7 @@ import type { Link } from "./connection.ts";
 import { APP_ID, ConfirmedChannel, PublishFailed, PublishRefused } from "./publishing.ts";
 import { messageOf } from "./reply_codes.ts";
 import { ensureBackendQueue } from "./topology.ts";
-import { pause, unlessAborted } from "./waiting.ts";
+import { pause, unlessAborted } from "../waiting.ts";
 
 /** Events published and not yet confirmed: what a crash may repeat, and what a hung broker may hold. */
 const WINDOW = 50;

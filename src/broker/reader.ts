@@ -20,7 +20,7 @@ import { ConfirmedChannel, forwardedProperties } from "./publishing.ts";
 import { holdReaderLock } from "./reader_lock.ts";
 import type { SessionWiring } from "./session_wiring.ts";
 import { type Route, SharedQueue } from "./shared_queue.ts";
-import { unlessAborted } from "./waiting.ts";
+import { unlessAborted } from "../waiting.ts";
 
 const PREFETCH = 50;
 /** Actions that make a worker take a number. */

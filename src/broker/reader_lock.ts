@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { DeadLetters } from "./dead_letter.ts";
 import type { ConfirmedChannel } from "./publishing.ts";
 import { isInUse } from "./reply_codes.ts";
-import { pause } from "./waiting.ts";
+import { pause } from "../waiting.ts";
 
 /** How often a worker that is not the reader asks for the role. */
 const ELECTION_PAUSE_MS = 300;

@@ -5,7 +5,7 @@ import { closeChannel, openChannel } from "./channel.ts";
 import type { Link } from "./connection.ts";
 import type { BrokerNames } from "./names.ts";
 import { APP_ID, type ConfirmedChannel } from "./publishing.ts";
-import { pause, whenAborted } from "./waiting.ts";
+import { pause, whenAborted } from "../waiting.ts";
 import { adviceFor, MEMORY_KEY, type Wiring, wiringOf, type WiringSettings } from "./wiring.ts";
 
 /** How often a worker that has no proof itself looks whether another one has. */

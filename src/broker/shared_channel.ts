@@ -1,7 +1,7 @@
 import type { Options } from "amqplib";
 import type { Link } from "./connection.ts";
 import { ConfirmedChannel } from "./publishing.ts";
-import { whenAborted } from "./waiting.ts";
+import { whenAborted } from "../waiting.ts";
 
 /** A channel for single messages that any part of the worker may publish on: there again after every reconnect. */
 export class SharedChannel {

@@ -9,7 +9,7 @@ import type { BrokerNames } from "./names.ts";
 import { APP_ID, type ConfirmedChannel, forwardedProperties } from "./publishing.ts";
 import type { SessionWiring } from "./session_wiring.ts";
 import { Twins } from "./twins.ts";
-import { pause } from "./waiting.ts";
+import { pause } from "../waiting.ts";
 
 /**
  * Messages of the shared queue in hand at a time. With one, the reader would be deaf to commands while it holds an

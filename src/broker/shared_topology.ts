@@ -9,7 +9,7 @@ import {
   exchangeExists,
   onThrowAwayChannel,
 } from "./topology.ts";
-import { pause } from "./waiting.ts";
+import { pause } from "../waiting.ts";
 import type { Binding } from "./wiring.ts";
 
 /**

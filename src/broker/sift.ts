@@ -2,7 +2,7 @@ import type { ConsumeMessage } from "amqplib";
 import type { Link } from "./connection.ts";
 import { ConfirmedChannel, PublishFailed } from "./publishing.ts";
 import { amqpCode, isInUse, NOT_FOUND } from "./reply_codes.ts";
-import { pause } from "./waiting.ts";
+import { pause } from "../waiting.ts";
 
 /** The highest prefetch AMQP can say; beyond it, none is said. */
 const HIGHEST_PREFETCH = 65_535;

@@ -3,7 +3,7 @@ import type { Link } from "./connection.ts";
 import { consume, type Handler } from "./consumer.ts";
 import type { DeadLetters } from "./dead_letter.ts";
 import type { BrokerNames } from "./names.ts";
-import { unlessAborted, whenAborted } from "./waiting.ts";
+import { unlessAborted, whenAborted } from "../waiting.ts";
 
 /** Options of {@link Unassigned}. */
 export interface UnassignedOptions {

@@ -3,7 +3,7 @@ import { BrokerUnavailable, Connection, type Link } from "../broker/connection.t
 import { PublishFailed } from "../broker/publishing.ts";
 import { isRefusal } from "../broker/reply_codes.ts";
 import type { Sifted } from "../broker/sift.ts";
-import { unlessAborted } from "../broker/waiting.ts";
+import { unlessAborted } from "../waiting.ts";
 import type { Settings } from "../config/load.ts";
 import { EXIT } from "../exit_codes.ts";
 import { makeLog } from "../log.ts";

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { openChannel } from "../../src/broker/channel.ts";
 import { BrokerUnavailable, type Link } from "../../src/broker/connection.ts";
 import { onThrowAwayChannel } from "../../src/broker/topology.ts";
-import { whenAborted } from "../../src/broker/waiting.ts";
+import { whenAborted } from "../../src/waiting.ts";
 import { startProxy } from "../rabbitmq/proxy.ts";
 import { sharedBroker } from "../rabbitmq/shared.ts";
 import { makeConnection, startBridge, timed, until } from "./bridge.ts";

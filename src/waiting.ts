@@ -1,8 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** How long the broker may take to answer a goodbye: a hung one never does. */
-const GOODBYE_MS = 2_000;
-
 /** Resolves (to nothing) when `signal` aborts. `unless` ends the wait and leaves no listener behind. */
 export function whenAborted(signal: AbortSignal, unless?: AbortSignal): Promise<undefined> {
   const { promise, resolve } = Promise.withResolvers<undefined>();
@@ -28,19 +25,5 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
     await delay(ms, undefined, { signal });
   } catch (error) {
     if (!signal.aborted) throw error;
-  }
-}
-
-/**
- * Waits for the answer to a goodbye (close, cancel): until it comes, what is left is `gone`, or patience ends. amqplib
- * never settles a close whose connection dies before the answer. How a goodbye fails matters to nobody.
- */
-export async function goodbye(answer: Promise<unknown>, gone: AbortSignal): Promise<void> {
-  const settled = new AbortController();
-  const over = AbortSignal.any([gone, settled.signal]);
-  try {
-    await Promise.race([answer.catch(() => {}), pause(GOODBYE_MS, over)]);
-  } finally {
-    settled.abort();
   }
 }
