@@ -42,19 +42,33 @@ export class Credentials {
     changes: readonly CredentialChange[],
     further: readonly Statement[] = [],
   ): Promise<void> {
-    const statements = changes.map(({ type, id, value }): Statement =>
-      value === null
-        ? {
-          sql: "DELETE FROM credential WHERE number_id = ? AND type = ? AND id = ?",
-          parameters: [numberId, type, id],
-        }
-        : {
-          sql: `INSERT INTO credential (number_id, type, id, value) VALUES (?, ?, ?, ?)
-                ON CONFLICT (number_id, type, id) DO UPDATE SET value = excluded.value`,
-          parameters: [numberId, type, id, value],
-        }
+    await this.#database.commit([...this.writing(numberId, changes), ...further]);
+  }
+
+  /** The writes of {@link write}. */
+  writing(numberId: string, changes: readonly CredentialChange[]): Statement[] {
+    return changes.map(({ type, id, value }) =>
+      value === null ? removal(numberId, type, id) : {
+        sql: `INSERT INTO credential (number_id, type, id, value) VALUES (?, ?, ?, ?)
+              ON CONFLICT (number_id, type, id) DO UPDATE SET value = excluded.value`,
+        parameters: [numberId, type, id, value],
+      }
     );
-    await this.#database.commit([...statements, ...further]);
+  }
+
+  /** Takes one that cannot be read out of the way, whole, so that nothing is ever written over it. */
+  async setAside(numberId: string, type: string, id: string): Promise<void> {
+    await this.#database.commit([{
+      sql: `INSERT INTO credential_set_aside (number_id, type, id, value)
+            SELECT number_id, type, id, value FROM credential WHERE number_id = ? AND type = ? AND id = ?`,
+      parameters: [numberId, type, id],
+    }, removal(numberId, type, id)]);
+  }
+
+  /** Whether one of this type was set aside. */
+  async hasSetAside(numberId: string, type: string): Promise<boolean> {
+    const sql = "SELECT 1 FROM credential_set_aside WHERE number_id = ? AND type = ? LIMIT 1";
+    return await this.#database.selectOne(sql, numberId, type) !== undefined;
   }
 
   /** What a ciphertext with this hash was decrypted to, if that was lately. */
@@ -83,9 +97,16 @@ export class Credentials {
 
   /** The writes that forget everything about a number's device. */
   forgetting(numberId: string): Statement[] {
-    return ["credential", "plaintext"].map((table) => ({
+    return ["credential", "credential_set_aside", "plaintext"].map((table) => ({
       sql: `DELETE FROM ${table} WHERE number_id = ?`,
       parameters: [numberId],
     }));
   }
+}
+
+function removal(numberId: string, type: string, id: string): Statement {
+  return {
+    sql: "DELETE FROM credential WHERE number_id = ? AND type = ? AND id = ?",
+    parameters: [numberId, type, id],
+  };
 }

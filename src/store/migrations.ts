@@ -2,6 +2,7 @@ import { initial } from "./migrations/0001_initial.ts";
 import { outboxExpiry } from "./migrations/0002_outbox_expiry.ts";
 import { plaintext } from "./migrations/0003_plaintext.ts";
 import { sendAge } from "./migrations/0004_send_age.ts";
+import { setAside } from "./migrations/0005_set_aside.ts";
 
 /** Schema changes in order: the state folder's `PRAGMA user_version` is how many of them it has seen. Only ever append. */
-export const MIGRATIONS: readonly string[] = [initial, outboxExpiry, plaintext, sendAge];
+export const MIGRATIONS: readonly string[] = [initial, outboxExpiry, plaintext, sendAge, setAside];

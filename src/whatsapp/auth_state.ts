@@ -3,14 +3,17 @@ import {
   type AuthenticationState,
   BufferJSON,
   initAuthCreds,
-  proto,
   type SignalDataSet,
   type SignalDataTypeMap,
 } from "@whiskeysockets/baileys";
 import type { CredentialChange, Credentials } from "../store/credentials.ts";
 import type { Statement } from "../store/database.ts";
+import { isKeyPair } from "./key_pair.ts";
+import { parseKey, serialise } from "./stored_keys.ts";
 
 const CREDS = "creds";
+const DAMAGED = "Cannot read the stored credentials as they are damaged";
+const SET_ASIDE = "Cannot use the stored credentials as they were found damaged earlier";
 
 /** Credentials are there but make no sense. They are never replaced: that would lose the number. */
 export class CredentialsUnreadable extends Error {
@@ -40,9 +43,35 @@ export function isLinked(creds: AuthenticationCreds): boolean {
   return creds.account !== undefined && creds.account !== null && creds.me?.id !== undefined;
 }
 
-/** Whether the store has credentials of a linked device for a number. */
-export async function hasCredentials(credentials: Credentials, numberId: string): Promise<boolean> {
-  return (await credentials.read(numberId, CREDS, [CREDS])).size > 0;
+/** The change that makes `creds` a number's device. */
+export function credsChange(creds: AuthenticationCreds): CredentialChange {
+  return { type: CREDS, id: CREDS, value: serialise(creds) };
+}
+
+/** Called with a key that could not be read and was set aside: it is as if it had never been there. */
+export type OnUnreadableKey = (type: keyof SignalDataTypeMap, id: string) => void;
+
+/**
+ * The device of a number, `undefined` when it has none. What is stored and cannot be read is set aside, and stays there
+ * until the number is forgotten.
+ *
+ * @throws {CredentialsUnreadable}
+ */
+export async function loadCreds(
+  credentials: Credentials,
+  numberId: string,
+): Promise<AuthenticationCreds | undefined> {
+  const stored = (await credentials.read(numberId, CREDS, [CREDS])).get(CREDS);
+  if (stored === undefined) {
+    if (await credentials.hasSetAside(numberId, CREDS)) throw new CredentialsUnreadable(SET_ASIDE);
+    return undefined;
+  }
+  try {
+    return parseCreds(stored);
+  } catch (error) {
+    if (error instanceof CredentialsUnreadable) await credentials.setAside(numberId, CREDS, CREDS);
+    throw error;
+  }
 }
 
 /**
@@ -50,26 +79,32 @@ export async function hasCredentials(credentials: Credentials, numberId: string)
  *
  * @throws {CredentialsUnreadable}
  */
-export async function loadAuthState(credentials: Credentials, numberId: string): Promise<StoredAuthState> {
-  const stored = (await credentials.read(numberId, CREDS, [CREDS])).get(CREDS);
-  const creds = stored === undefined ? initAuthCreds() : parseCreds(stored);
+export async function loadAuthState(
+  credentials: Credentials,
+  numberId: string,
+  onUnreadableKey: OnUnreadableKey = () => {},
+): Promise<StoredAuthState> {
+  const creds = await loadCreds(credentials, numberId) ?? initAuthCreds();
   let sealed = false;
   const commit = async (data: SignalDataSet, further: readonly Statement[]) => {
     if (sealed) throw new Error("The socket is over: its keys change no more");
     await credentials.write(numberId, changesOf(data), further);
   };
+  const get = async <T extends keyof SignalDataTypeMap>(type: T, ids: string[]) => {
+    const values: { [id: string]: SignalDataTypeMap[T] } = {};
+    for (const [id, text] of await credentials.read(numberId, type, ids)) {
+      const value = parseKey(type, text);
+      if (value !== undefined) values[id] = value;
+      else if (!sealed) {
+        await credentials.setAside(numberId, type, id);
+        onUnreadableKey(type, id);
+      }
+    }
+    return values;
+  };
   return {
     creds,
-    keys: {
-      get: async <T extends keyof SignalDataTypeMap>(type: T, ids: string[]) => {
-        const values: { [id: string]: SignalDataTypeMap[T] } = {};
-        for (const [id, text] of await credentials.read(numberId, type, ids)) {
-          values[id] = parseKey(type, text);
-        }
-        return values;
-      },
-      set: (data) => commit(data, []),
-    },
+    keys: { get, set: (data) => commit(data, []) },
     commit,
     plaintextOf: (hash) => credentials.plaintextOf(numberId, hash),
     remembering: (hash, plaintext) => credentials.remembering(numberId, hash, plaintext),
@@ -77,8 +112,7 @@ export async function loadAuthState(credentials: Credentials, numberId: string):
       sealed = true;
     },
     save: async () => {
-      if (!isLinked(creds)) return;
-      await credentials.write(numberId, [{ type: CREDS, id: CREDS, value: serialise(creds) }]);
+      if (isLinked(creds)) await credentials.write(numberId, [credsChange(creds)]);
     },
   };
 }
@@ -93,30 +127,17 @@ function changesOf(data: SignalDataSet): CredentialChange[] {
   );
 }
 
-function parseCreds(text: string): AuthenticationCreds {
+/** Reads the serialised identity of a linked device. @throws {CredentialsUnreadable} */
+export function parseCreds(text: string): AuthenticationCreds {
+  let creds: AuthenticationCreds;
   try {
-    const creds: AuthenticationCreds = JSON.parse(text, BufferJSON.reviver);
-    const keys = [
-      creds.noiseKey.private,
-      creds.signedIdentityKey.private,
-      creds.signedPreKey.keyPair.private,
-    ];
-    if (keys.every((key) => key.length === 32) && isLinked(creds)) return creds;
+    creds = JSON.parse(text, BufferJSON.reviver);
+    const pairs = [creds.noiseKey, creds.signedIdentityKey, creds.signedPreKey.keyPair];
+    if (pairs.every(isKeyPair) && isLinked(creds)) return creds;
   } catch (error) {
-    throw new CredentialsUnreadable("Cannot read the stored credentials as they are damaged", {
-      cause: nameOf(error),
-    });
+    throw new CredentialsUnreadable(DAMAGED, { cause: nameOf(error) });
   }
   throw new CredentialsUnreadable("Cannot use the stored credentials as they are incomplete");
-}
-
-function parseKey<T extends keyof SignalDataTypeMap>(type: T, text: string): SignalDataTypeMap[T] {
-  const value = JSON.parse(text, BufferJSON.reviver);
-  return type === "app-state-sync-key" ? proto.Message.AppStateSyncKeyData.fromObject(value) as never : value;
-}
-
-function serialise(value: unknown): string {
-  return JSON.stringify(value, BufferJSON.replacer);
 }
 
 /** A parser's message quotes what it read, which is secret here. */

@@ -114,7 +114,9 @@ export class Run {
     const { signal, standing } = this.#options;
     let auth: StoredAuthState;
     try {
-      auth = await loadAuthState(this.#context.store.credentials, standing.record.numberId);
+      auth = await loadAuthState(this.#context.store.credentials, standing.record.numberId, (type) => {
+        standing.log.error({ code: "key_unreadable", type }, "a stored key cannot be read and is set aside");
+      });
     } catch (error) {
       if (!(error instanceof CredentialsUnreadable)) throw error;
       if (!signal.aborted) await this.#refuseCredentials(error);
@@ -255,7 +257,7 @@ export class Run {
 
   async #refuseCredentials(error: CredentialsUnreadable): Promise<void> {
     const { standing } = this.#options;
-    standing.log.error({ err: error }, "the stored credentials cannot be used and are left as they are");
+    standing.log.error({ err: error }, "the stored credentials cannot be used and are set aside");
     await standing.enter(
       "unusable",
       standing.event({

@@ -3,7 +3,7 @@ import type { proto } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
 import type { Statement } from "../store/database.ts";
 import type { SessionRecord } from "../store/session_records.ts";
-import { CredentialsUnreadable, isLinked, loadAuthState } from "./auth_state.ts";
+import { CredentialsUnreadable, loadCreds } from "./auth_state.ts";
 import type { Invitation, PairingMethod } from "./pairing.ts";
 import { Run, type RunContext } from "./run.ts";
 import { Standing } from "./standing.ts";
@@ -182,7 +182,7 @@ export class Session {
 
   async #isLinked(): Promise<boolean> {
     try {
-      return isLinked((await loadAuthState(this.#context.store.credentials, this.record.numberId)).creds);
+      return await loadCreds(this.#context.store.credentials, this.record.numberId) !== undefined;
     } catch (error) {
       if (error instanceof CredentialsUnreadable) return false;
       throw error;

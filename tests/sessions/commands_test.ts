@@ -235,7 +235,7 @@ Deno.test("Credentials that cannot be read are reported, kept, and only forgotte
   await again.stop();
   {
     using database = new DatabaseSync(file, { readOnly: true });
-    const { value } = database.prepare("SELECT value FROM credential WHERE type = 'creds'").get()!;
+    const { value } = database.prepare("SELECT value FROM credential_set_aside WHERE type = 'creds'").get()!;
     assert.equal(value, damage);
   }
 

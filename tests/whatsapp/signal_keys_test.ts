@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import type { SignalDataSet } from "@whiskeysockets/baileys";
+import { Buffer } from "node:buffer";
 import { Database } from "../../src/store/database.ts";
 import { makeStore } from "../../src/store/store.ts";
 import { loadAuthState } from "../../src/whatsapp/auth_state.ts";
@@ -14,10 +14,10 @@ async function setUp() {
     keys,
     auth,
     set: async (id: string, value: string) => {
-      await keys.store.set({ session: { [id]: value } } as unknown as SignalDataSet);
+      await keys.store.set({ "identity-key": { [id]: Buffer.from(value) } });
     },
-    get: async (id: string) => (await keys.store.get("session", [id]))[id] as unknown,
-    onDisk: async (id: string) => (await auth.keys.get("session", [id]))[id] as unknown,
+    get: async (id: string) => textOf((await keys.store.get("identity-key", [id]))[id]),
+    onDisk: async (id: string) => textOf((await auth.keys.get("identity-key", [id]))[id]),
     received: () => store.received.has({ numberId: "6", chat: "chat", whatsappId: "A" }),
     effect: {
       statements: store.received.remembering({ numberId: "6", chat: "chat", whatsappId: "A" }),
@@ -25,6 +25,8 @@ async function setUp() {
     [Symbol.dispose]: () => store.close(),
   };
 }
+
+const textOf = (key: Uint8Array | undefined) => key && Buffer.from(key).toString();
 
 Deno.test("SignalKeys.alone() makes keys durable together with what comes of them, when it is done", async () => {
   using test = await setUp();
