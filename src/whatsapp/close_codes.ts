@@ -1,3 +1,5 @@
+import { UntrustedServer } from "./server_certificate.ts";
+
 /** What a session does when its socket is closed. */
 export type Reaction =
   /** Open a new socket with the same credentials at once: WhatsApp asks for it after pairing. */
@@ -20,12 +22,24 @@ export interface Closure {
   /** One word for the backend. */
   readonly reason: string;
   readonly reaction: Reaction;
+  /** What a person has to know beyond that. */
+  readonly message?: string;
 }
 
 /** Baileys' word for "all QR refs were shown"; it shares its code with a lost link. */
 const REFS_ENDED = "QR refs attempts ended";
-/** Every complaint about the server's certificates has this in it; WhatsApp's own 400 has not. */
-const CERTIFICATE = /certificat/;
+
+/** What Baileys says of a phone's signature that does not verify, and what that means. */
+const UNTRUSTED_ACCOUNT: ReadonlyMap<string, string> = new Map([
+  [
+    "Invalid account signature",
+    "The answer to the QR or code is not by the phone it was shown to: nothing was linked",
+  ],
+  [
+    "Failed to verify account signature",
+    "The phone's account has not signed this device: nothing was linked",
+  ],
+]);
 
 /** The code of whatever is attempted on a socket that is closing or closed. */
 export const CONNECTION_CLOSED = 428;
@@ -35,7 +49,7 @@ export const CONNECTION_CLOSED = 428;
  *
  * @see https://github.com/tulir/whatsmeow/blob/main/types/events/events.go ConnectFailureReason, for 400, 402 and 406
  */
-const CLOSURES: Readonly<Record<number, Omit<Closure, "code">>> = {
+const CLOSURES: Readonly<Record<number, Omit<Closure, "code" | "message">>> = {
   400: { reason: "login_failed", reaction: "reconnect" },
   401: { reason: "logged_out", reaction: "logged_out" },
   402: { reason: "temporarily_banned", reaction: "yield" },
@@ -57,10 +71,18 @@ export function closureOf(code: number, message: string): Closure {
   if (code === 408 && message.includes(REFS_ENDED)) {
     return { code, reason: "qr_expired", reaction: "next_qr_attempt" };
   }
-  if (code === 400 && CERTIFICATE.test(message)) {
-    return { code, reason: "untrusted_server", reaction: "reconnect" };
-  }
   return { code, ...(CLOSURES[code] ?? { reason: "connection_failed", reaction: "reconnect" }) };
+}
+
+/** What to do about a socket that ended with `error`. */
+export function closureOfError(error: unknown): Closure {
+  if (error instanceof UntrustedServer) {
+    return { code: 400, reason: error.code, reaction: "reconnect", message: error.message };
+  }
+  const { code, message } = describe(error);
+  const untrusted = UNTRUSTED_ACCOUNT.get(message);
+  if (untrusted === undefined) return closureOf(code, message);
+  return { code, reason: "untrusted_account", reaction: "reconnect", message: untrusted };
 }
 
 /**

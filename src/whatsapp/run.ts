@@ -50,7 +50,7 @@ export class Run {
   readonly #finished: Promise<void>;
   #socket: Socket | undefined;
   #account: LinkedAccount | undefined;
-  #toldCloseCode: number | undefined;
+  #toldCause: string | undefined;
 
   constructor(context: RunContext, options: RunOptions) {
     this.#context = context;
@@ -126,9 +126,8 @@ export class Run {
     const wasLinked = isLinked(auth.creds);
     const closure = await this.#socketsEnd(auth);
     if (closure === undefined) return undefined;
-    const { code, reason, reaction } = closure;
-    const level = reason === "untrusted_server" ? "error" : "info";
-    standing.log[level]({ code, reason, reaction }, "the socket to WhatsApp was closed");
+    const level = closure.reason.startsWith("untrusted") ? "error" : "info";
+    standing.log[level]({ ...closure }, "the socket to WhatsApp was closed");
     return await this.#react(closure, { wasLinked, isLinked: isLinked(auth.creds) });
   }
 
@@ -217,19 +216,21 @@ export class Run {
     if (signal.aborted) return;
     this.#account = account;
     this.#backoff.opened();
-    this.#toldCloseCode = undefined;
+    this.#toldCause = undefined;
     await standing.enter("connected", standing.event(this.connectedFields));
     standing.log.info("connected to WhatsApp");
   }
 
-  async #reconnect({ code, reason, reaction }: Closure, pauseMs: number): Promise<number> {
+  async #reconnect({ reaction, ...cause }: Closure, pauseMs: number): Promise<number> {
     const { standing } = this.#options;
     // Said once for each cause, not at every attempt of a long outage.
-    const news = this.#toldCloseCode !== code;
-    this.#toldCloseCode = code;
+    const told = this.#toldCause;
+    this.#toldCause = JSON.stringify(cause);
     await standing.enter(
       reaction === "yield" ? "replaced" : "reconnecting",
-      news ? standing.event({ action: "disconnected", code, reason, willReconnect: true }) : [],
+      told === this.#toldCause
+        ? []
+        : standing.event({ action: "disconnected", ...cause, willReconnect: true }),
     );
     return pauseMs;
   }

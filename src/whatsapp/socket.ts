@@ -12,7 +12,7 @@ import type { Logger } from "pino";
 import type { WebSocket } from "ws";
 import type { StoredAuthState } from "./auth_state.ts";
 import { baileysLogger } from "./baileys_logger.ts";
-import { type Closure, closureOf, closureOfUpgrade, describe } from "./close_codes.ts";
+import { type Closure, closureOf, closureOfError, closureOfUpgrade } from "./close_codes.ts";
 import { Stanzas } from "./inbound/stanzas.ts";
 import { takeInOrder } from "./in_order.ts";
 import { type Receipt, receiptOf } from "./receipts.ts";
@@ -145,10 +145,7 @@ export function openSocket(options: SocketOptions): Socket {
     if (qr !== undefined || connection === "open") clearTimeout(watchdog);
     if (qr !== undefined) events.onQr(qr);
     if (connection === "open") events.onOpen(linkedAccount(baileys.user));
-    if (connection === "close") {
-      const { code, message } = describe(lastDisconnect?.error);
-      finish(closureOf(code, message));
-    }
+    if (connection === "close") finish(closureOfError(lastDisconnect?.error));
   });
   baileys.ev.on("messages.upsert", ({ messages }) => ended || events.onMessages(messages));
   const onError = (error: unknown) => log.error({ err: error }, "a stanza of WhatsApp could not be taken");

@@ -126,18 +126,3 @@ Deno.test("Session tries on when the websocket is refused, whoever refuses it", 
     await worker.stop();
   }
 });
-
-Deno.test("Session never talks to a server whose certificate it cannot trace to its root", async () => {
-  await using stack = await startStack({ broker });
-  stack.standIn.faults.untrustedCertificate = true;
-  await stack.startWorker({}, { random: () => 0 });
-  const careful = line(8);
-  await stack.backend.command({ action: "create", ...careful });
-  const { body } = await event(stack, careful, "disconnected");
-  assert.deepEqual([body.code, body.reason, body.willReconnect], [400, "untrusted_server", true]);
-  const lines = stack.logged.map((text) => JSON.parse(text));
-  assert(lines.some(({ level, reason }) => level === 50 && reason === "untrusted_server"));
-  assert.equal(stack.standIn.stats.links, 0, "no handshake was finished");
-  stack.standIn.faults.untrustedCertificate = false;
-  await event(stack, careful, "qr_generated");
-});

@@ -5,6 +5,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { text as readAll } from "node:stream/consumers";
 import { z } from "zod";
+import { FLAWS } from "./certificate.ts";
+import { ACCOUNT_FLAWS } from "./device_identity.ts";
 import type { StandIn } from "./stand_in.ts";
 
 /** What `GET /control` says. */
@@ -22,9 +24,13 @@ GET  /control/contacts/NUMBER/inbox        messages received, with their repeats
 GET  /control/contacts/NUMBER/receipts     what became of the messages sent
 POST /control/close                        {"code":440,"number"?}; 401 403 405 408 411 419 428 440 500 503 515
 POST /control/drop                         {"number"?}; cuts links without a word
-POST /control/faults                       any of {"ackDelayMs","dropAcks","silence","untrustedCertificate","refCount",
-                                           "refLifetimeMs","upgradeStatus","upgradeHangsUp","loginRefusal","sendRefusal"};
-                                           null: off
+POST /control/faults                       any of {"ackDelayMs","dropAcks","silence","untrustedCertificate",
+                                           "tamperedAccount","refCount","refLifetimeMs","upgradeStatus",
+                                           "upgradeHangsUp","loginRefusal","sendRefusal"}; null: off;
+                                           "tamperedAccount": ${ACCOUNT_FLAWS.join(" ")};
+                                           "untrustedCertificate": ${FLAWS.slice(0, 3).join(" ")}
+                                           ${FLAWS.slice(3, 7).join(" ")}
+                                           ${FLAWS.slice(7).join(" ")}
 POST /control/faults/clear
 
 curl -X POST --data-binary @qr.txt http://127.0.0.1:PORT/control/phones/221771234567/scan
@@ -47,7 +53,8 @@ const faults = z.strictObject({
   ackDelayMs: z.int().nonnegative(),
   dropAcks: z.boolean(),
   silence: z.boolean(),
-  untrustedCertificate: z.boolean(),
+  untrustedCertificate: orOff(z.enum(FLAWS)),
+  tamperedAccount: orOff(z.enum(ACCOUNT_FLAWS)),
   refCount: z.int().positive(),
   refLifetimeMs: orOff(z.int().positive()),
   upgradeStatus: orOff(z.int()),

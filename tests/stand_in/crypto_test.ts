@@ -22,12 +22,12 @@ Deno.test("verifyXeddsa() takes what libsignal signs and nothing tampered with",
 
 Deno.test("issueCertificate() makes a chain from its root to the server's key", () => {
   const server = Curve.generateKeyPair();
-  const { rootKeyHex, chain } = issueCertificate(server, Date.now());
+  const { root, chain } = issueCertificate({ serverKey: server, nowMs: Date.now() });
   const { intermediate, leaf } = proto.CertChain.decode(chain);
   const { Details } = proto.CertChain.NoiseCertificate;
   const upper = Details.decode(intermediate!.details!);
   const lower = Details.decode(leaf!.details!);
-  assert(verifyXeddsa(Buffer.from(rootKeyHex, "hex"), intermediate!.details!, intermediate!.signature!));
+  assert(verifyXeddsa(root.public, intermediate!.details!, intermediate!.signature!));
   assert(verifyXeddsa(upper.key!, leaf!.details!, leaf!.signature!));
   assert.deepEqual([upper.issuerSerial, lower.issuerSerial], [0, upper.serial]);
   assert.deepEqual(Buffer.from(lower.key!), Buffer.from(server.public));

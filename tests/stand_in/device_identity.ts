@@ -22,6 +22,12 @@ export interface SignedByPhone {
   sealed: Uint8Array;
 }
 
+/** What can be wrong with what a phone signs: no companion may take it. */
+export const ACCOUNT_FLAWS = ["signature", "hmac"] as const;
+
+/** One of {@link ACCOUNT_FLAWS}. */
+export type AccountFlaw = typeof ACCOUNT_FLAWS[number];
+
 /** Signs a companion into an account; `advSecret` is the 32-byte secret from the QR or the pairing code. */
 export function signDeviceIdentity(
   account: KeyPair,
@@ -29,6 +35,7 @@ export function signDeviceIdentity(
   keyIndex: number,
   advSecret: Uint8Array,
   nowMs: number,
+  flaw?: AccountFlaw,
 ): SignedByPhone {
   const details = proto.ADVDeviceIdentity.encode({
     rawId: randomBytes(4).readUInt32BE(),
@@ -38,14 +45,17 @@ export function signDeviceIdentity(
     deviceType: proto.ADVEncryptionType.E2EE,
   }).finish();
   const signed = Buffer.concat([WA_ADV_ACCOUNT_SIG_PREFIX, details, companionIdentity]);
+  const accountSignature = Buffer.from(Curve.sign(account.private, signed));
+  if (flaw === "signature") accountSignature[0]! ^= 1;
   const identity = proto.ADVSignedDeviceIdentity.encode({
     details,
     accountSignatureKey: account.public,
-    accountSignature: Curve.sign(account.private, signed),
+    accountSignature,
   }).finish();
+  const secret = flaw === "hmac" ? randomBytes(32) : advSecret;
   const sealed = proto.ADVSignedDeviceIdentityHMAC.encode({
     details: identity,
-    hmac: hmacSign(identity, advSecret),
+    hmac: hmacSign(identity, secret),
   }).finish();
   return { details, sealed };
 }

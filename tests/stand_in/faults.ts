@@ -1,6 +1,8 @@
 /** What the stand-in can be told to do wrong. Everything is off until set, and `clear()` turns it off again. */
 import { S_WHATSAPP_NET } from "@whiskeysockets/baileys";
 import type { BinaryNode } from "@whiskeysockets/baileys";
+import type { Flaw } from "./certificate.ts";
+import type { AccountFlaw } from "./device_identity.ts";
 import type { Link } from "./link.ts";
 import { element } from "./nodes.ts";
 
@@ -41,8 +43,10 @@ export class Faults {
   dropAcks = false;
   /** Sockets stay open, nothing is answered and nothing sent: a "deaf" session. */
   silence = false;
-  /** New links get a certificate chain by a root nobody trusts. */
-  untrustedCertificate = false;
+  /** What is wrong with the certificate chain that new links get. */
+  untrustedCertificate: Flaw | undefined;
+  /** What is wrong with what phones sign when they link a companion. */
+  tamperedAccount: AccountFlaw | undefined;
   /** How many QR refs a registration gets. */
   refCount = REF_COUNT;
   /** How long each QR ref can be scanned, one after the other; without it as long as the link lives. */

@@ -180,7 +180,7 @@ Deno.test("untrustedCertificate shows a chain a verifying client refuses, and on
   try {
     await using trusting = new BareClient(standIn.url, new MemoryAuth());
     await trusting.qr();
-    standIn.faults.untrustedCertificate = true;
+    standIn.faults.untrustedCertificate = "foreign_root";
     await using refusing = new BareClient(standIn.url, new MemoryAuth());
     assert.match((await refusing.closed()).message, /intermediate certificate signature invalid/);
   } finally {

@@ -116,8 +116,15 @@ export class Phone extends Contact {
 
   async #link(pairing: Pairing, advSecret: Uint8Array): Promise<void> {
     const deviceId = ++this.#lastDeviceId;
-    const { identity } = this.signal;
-    const signed = signDeviceIdentity(identity, pairing.identityKey, deviceId, advSecret, this.hub.now());
+    const { faults, now } = this.hub;
+    const signed = signDeviceIdentity(
+      this.signal.identity,
+      pairing.identityKey,
+      deviceId,
+      advSecret,
+      now(),
+      faults.tamperedAccount,
+    );
     await pairing.complete(this, deviceId, signed);
   }
 }

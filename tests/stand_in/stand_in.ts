@@ -10,7 +10,7 @@ import { Curve, DEFAULT_ORIGIN, getBinaryNodeChild } from "@whiskeysockets/baile
 import type { BinaryNode } from "@whiskeysockets/baileys";
 // @ts-types="@types/ws"
 import { WebSocketServer } from "ws";
-import { type Certificate, issueCertificate } from "./certificate.ts";
+import { type Certificate, issueCertificate, rootKeyHexOf } from "./certificate.ts";
 import { Contact, type ContactOptions } from "./contact.ts";
 import { digitsOf, Directory } from "./directory.ts";
 import { Faults } from "./faults.ts";
@@ -34,6 +34,8 @@ export interface StandInOptions {
   port?: number;
   /** The clock, milliseconds since the epoch; default `Date.now`. */
   now?: () => number;
+  /** What it shows; by default one of its own authority. */
+  certificate?: Certificate;
   /** Answers plain HTTP requests on the same port; default 404. */
   onRequest?: (standIn: StandIn, request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
 }
@@ -63,13 +65,13 @@ export class StandIn implements LinkOwner, AsyncDisposable {
   readonly #options: StandInOptions;
   readonly #trusted: Certificate;
   readonly #hub: Hub;
-  #foreign: Certificate | undefined;
 
   constructor(options: StandInOptions) {
     this.#options = options;
     this.faults = new Faults(() => [...this.#links]);
     const now = options.now ?? Date.now;
-    this.#trusted = issueCertificate(Curve.generateKeyPair(), now());
+    this.#trusted = options.certificate ??
+      issueCertificate({ serverKey: Curve.generateKeyPair(), nowMs: now() });
     this.#hub = {
       directory: this.#directory,
       faults: this.faults,
@@ -100,9 +102,9 @@ export class StandIn implements LinkOwner, AsyncDisposable {
     return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}${PATH}`;
   }
 
-  /** The root of the certificate chain, 64 hex digits; stays the same while `faults.untrustedCertificate` is on. */
+  /** The root of the certificate chain, 64 hex digits; stays the same whatever `faults.untrustedCertificate` says. */
   get rootKeyHex(): string {
-    return this.#trusted.rootKeyHex;
+    return rootKeyHexOf(this.#trusted);
   }
 
   /** The connections open at the moment. */
@@ -150,8 +152,8 @@ export class StandIn implements LinkOwner, AsyncDisposable {
   }
 
   get certificate(): Certificate {
-    if (!this.faults.untrustedCertificate) return this.#trusted;
-    return this.#foreign ??= issueCertificate(this.#trusted.serverKey, this.#hub.now());
+    const { untrustedCertificate: flaw } = this.faults;
+    return flaw === undefined ? this.#trusted : issueCertificate({ ...this.#trusted, flaw });
   }
 
   isSilent(): boolean {

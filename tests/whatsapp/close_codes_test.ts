@@ -2,9 +2,6 @@ import { strict as assert } from "node:assert";
 import { closureOf, closureOfUpgrade, describe, type Reaction } from "../../src/whatsapp/close_codes.ts";
 
 const REACTIONS: readonly [code: number, message: string, reason: string, reaction: Reaction][] = [
-  [400, "noise certificate signature invalid", "untrusted_server", "reconnect"],
-  [400, "noise intermediate certificate signature invalid", "untrusted_server", "reconnect"],
-  [400, "certification match failed", "untrusted_server", "reconnect"],
   [400, "Connection Failure", "login_failed", "reconnect"],
   [401, "Stream Errored (conflict)", "logged_out", "logged_out"],
   [402, "Connection Failure", "temporarily_banned", "yield"],
