@@ -5,6 +5,7 @@ import type {
 } from "@whiskeysockets/baileys";
 import type { Statement } from "../store/database.ts";
 import type { StoredAuthState } from "./auth_state.ts";
+import { Identities } from "./identities.ts";
 import { SessionTrials } from "./session_trials.ts";
 
 /** What becomes durable together with a change of keys. */
@@ -20,6 +21,8 @@ interface Changes {
   readonly effects: Effect[];
 }
 
+/** What belongs to the Signal address of a device, which has two names. */
+const OF_DEVICES: ReadonlySet<string> = new Set(["session", "identity-key", "sender-key"]);
 /** Written at once: Baileys learns whose LID it is at any time, with no operation on the keys around it. */
 const LID_MAPPING = "lid-mapping";
 
@@ -34,23 +37,21 @@ const LID_MAPPING = "lid-mapping";
  */
 export class SignalKeys {
   readonly #auth: StoredAuthState;
+  readonly #identities: Identities;
   readonly #trials = new SessionTrials();
   #changes: Changes | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(auth: StoredAuthState) {
     this.#auth = auth;
+    this.#identities = new Identities(auth.keys);
   }
 
   /** The store to give to the repository, which changes keys only in what it does {@link alone}. */
   readonly store: SignalKeyStoreWithTransaction = {
     get: async <T extends keyof SignalDataTypeMap>(type: T, ids: string[]) => {
-      const changed: { [id: string]: SignalDataTypeMap[T] | null } = this.#changes?.keys[type] ?? {};
-      const values = await this.#auth.keys.get(type, ids.filter((id) => !(id in changed)));
-      for (const id of ids) {
-        const value = changed[id];
-        if (value !== undefined && value !== null) values[id] = value;
-      }
+      const values = await this.#read(type, ids);
+      if (OF_DEVICES.has(type)) await this.#adopt(type, ids.filter((id) => !(id in values)), values);
       if (type === "session") {
         for (const [id, record] of Object.entries(values)) {
           values[id] = this.#trials.shown(id, record) as SignalDataTypeMap[T];
@@ -59,14 +60,14 @@ export class SignalKeys {
       return values;
     },
     set: async ({ [LID_MAPPING]: mapping, ...keys }) => {
-      if (mapping !== undefined) await this.#auth.commit({ [LID_MAPPING]: mapping }, []);
+      if (mapping !== undefined) {
+        await this.#auth.commit({ [LID_MAPPING]: await this.#identities.replacing(mapping) }, []);
+      }
       for (const [id, record] of Object.entries(keys.session ?? {})) {
         keys.session![id] = this.#trials.whole(id, record) as SignalDataTypeMap["session"];
       }
       if (this.#changes === undefined) return await this.#auth.commit(keys, []);
-      for (const [type, values] of Object.entries(keys)) {
-        Object.assign(this.#changes.keys[type as keyof SignalDataSet] ??= {}, values);
-      }
+      for (const [type, values] of Object.entries(keys)) this.#change(type as keyof SignalDataSet, values);
     },
     isInTransaction: () => this.#changes !== undefined,
     transaction: (work) => work(),
@@ -88,6 +89,45 @@ export class SignalKeys {
   add(effect: Effect): void {
     if (this.#changes === undefined) throw new Error("Nothing is being done with the keys");
     this.#changes.effects.push(effect);
+  }
+
+  async #read<T extends keyof SignalDataTypeMap>(
+    type: T,
+    ids: string[],
+  ): Promise<{ [id: string]: SignalDataTypeMap[T] }> {
+    const changed: { [id: string]: SignalDataTypeMap[T] | null } = this.#changes?.keys[type] ?? {};
+    const values = await this.#auth.keys.get(type, ids.filter((id) => !(id in changed)));
+    for (const id of ids) {
+      const value = changed[id];
+      if (value !== undefined && value !== null) values[id] = value;
+    }
+    return values;
+  }
+
+  #change(type: keyof SignalDataSet, values: NonNullable<SignalDataSet[keyof SignalDataSet]>): void {
+    Object.assign(this.#changes!.keys[type] ??= {}, values);
+  }
+
+  /**
+   * Takes what is missing from the same device's other name, and keeps it under this one from now on: once it is known
+   * whose LID is whose, and when a group changes from one form to the other. Baileys moves the sessions of devices alone
+   * that it has asked the server for, and what comes on any other could not be decrypted.
+   */
+  async #adopt<T extends keyof SignalDataTypeMap>(
+    type: T,
+    missing: string[],
+    values: { [id: string]: SignalDataTypeMap[T] },
+  ): Promise<void> {
+    for (const id of missing) {
+      // What was taken away just now is not to come back.
+      if (id in (this.#changes?.keys[type] ?? {})) continue;
+      const other = await this.#identities.otherAddress(id);
+      if (other === undefined) continue;
+      const { [other]: value } = await this.#read(type, [other]);
+      if (value === undefined) continue;
+      values[id] = value;
+      if (this.#changes !== undefined) this.#change(type, { [id]: value, [other]: null } as never);
+    }
   }
 
   async #carryOut<T>(work: () => Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { DEFAULT_CONNECTION_CONFIG } from "@whiskeysockets/baileys";
+import { DEFAULT_CONNECTION_CONFIG, type SignalRepositoryWithLIDStore } from "@whiskeysockets/baileys";
 import type { StoredAuthState } from "./auth_state.ts";
 import { type Effect, SignalKeys } from "./signal_keys.ts";
 
@@ -27,6 +27,7 @@ export function durableSignalRepository(
   return ({ creds }, ...rest) => {
     const keys = new SignalKeys(auth);
     const repository = DEFAULT_CONNECTION_CONFIG.makeSignalRepository({ creds, keys: keys.store }, ...rest);
+    askForEverybody(repository.lidMapping);
 
     const decryptedOnce = async (ciphertext: Uint8Array, decrypt: () => Promise<Uint8Array>) => {
       const hash = createHash("sha256").update(ciphertext).digest();
@@ -56,10 +57,25 @@ export function durableSignalRepository(
       getSenderKeyDistributionMessage: alone(repository.getSenderKeyDistributionMessage),
       processSenderKeyDistributionMessage: alone(repository.processSenderKeyDistributionMessage),
       injectE2ESession: alone(repository.injectE2ESession),
-      migrateSession: alone(repository.migrateSession),
+      // What is kept under another name of a device is found when it is needed: see `SignalKeys`.
+      migrateSession: () => Promise.resolve({ migrated: 0, skipped: 0, total: 0 }),
       deleteSession: alone(repository.deleteSession),
       validateSession: alone(repository.validateSession),
       getSessionInfo: alone(repository.getSessionInfo),
     };
+  };
+}
+
+/**
+ * Has Baileys ask for the keys of devices that are known by phone number alone, too: it asks by the LIDs of those it
+ * wants to write to, and where the server has told none it would write nothing.
+ */
+function askForEverybody(mapping: SignalRepositoryWithLIDStore["lidMapping"]): void {
+  const lidsOf = mapping.getLIDsForPNs.bind(mapping);
+  mapping.getLIDForPN = async (pn) => (await lidsOf([pn]))?.[0]?.lid ?? null;
+  mapping.getLIDsForPNs = async (pns) => {
+    const found = await lidsOf(pns) ?? [];
+    const others = pns.filter((pn) => !found.some((pair) => pair.pn === pn));
+    return [...found, ...others.map((pn) => ({ pn, lid: pn }))];
   };
 }

@@ -13,6 +13,7 @@ import type { WebSocket } from "ws";
 import type { StoredAuthState } from "./auth_state.ts";
 import { baileysLogger } from "./baileys_logger.ts";
 import { type Closure, closureOf, closureOfError, closureOfUpgrade } from "./close_codes.ts";
+import { Identities } from "./identities.ts";
 import { Stanzas } from "./inbound/stanzas.ts";
 import { takeInOrder } from "./in_order.ts";
 import { type Receipt, receiptOf } from "./receipts.ts";
@@ -81,6 +82,7 @@ export interface Socket {
   readonly baileys: ReturnType<typeof makeWASocket>;
   /** Who the phone is, as far as it is known: messages of before come in while the socket still opens. */
   readonly account: LinkedAccount;
+  readonly identities: Identities;
   /**
    * Closes it without a word to {@link SocketEvents}, but for messages it had already told the server it has.
    * Resolves when it is closed and its credentials are saved.
@@ -175,6 +177,7 @@ export function openSocket(options: SocketOptions): Socket {
     get account() {
       return linkedAccount(baileys.user);
     },
+    identities: new Identities(auth.keys),
     end: stop,
   };
 }

@@ -4,7 +4,6 @@ import type { Announcer } from "../announcer.ts";
 import type { SessionRecord } from "../store/session_records.ts";
 import type { Store } from "../store/store.ts";
 import type { Inbound } from "./inbound/inbound.ts";
-import { addPhoneNumber } from "./inbound/phone_number.ts";
 import type { Receipt, Receipts } from "./receipts.ts";
 import type { Effect } from "./signal_keys.ts";
 import type { Socket } from "./socket.ts";
@@ -56,7 +55,7 @@ export class Traffic extends Transmissions {
     return {
       statements: await this.#context.inbound.taking(
         this.#owner.record,
-        await this.#identified(message, socket),
+        await identified(message, socket),
         socket.account,
       ),
       done: () => this.#context.announcer.announced(),
@@ -92,14 +91,8 @@ export class Traffic extends Transmissions {
   }
 
   async #received(message: WAMessage, socket: Socket): Promise<void> {
-    const identified = await this.#identified(message, socket);
-    await this.#context.inbound.take(this.#owner.record, identified, socket.account);
-  }
-
-  async #identified(message: WAMessage, { baileys }: Socket): Promise<WAMessage> {
-    const { lidMapping } = baileys.signalRepository;
-    await addPhoneNumber(message, (lid) => lidMapping.getPNForLID(lid));
-    return message;
+    const { inbound } = this.#context;
+    await inbound.take(this.#owner.record, await identified(message, socket), socket.account);
   }
 
   /** Written down here and not by whoever waits: the ack may come after the wait was given up. */
@@ -109,4 +102,9 @@ export class Traffic extends Transmissions {
       this.answered(whatsappId, { outcome: "accepted" });
     } else this.answered(whatsappId, { outcome: "refused", code: error });
   }
+}
+
+async function identified(message: WAMessage, { identities }: Socket): Promise<WAMessage> {
+  await identities.complete(message);
+  return message;
 }

@@ -5,7 +5,7 @@ import { encodeBigEndian } from "@whiskeysockets/baileys";
 import type { BinaryNode, proto } from "@whiskeysockets/baileys";
 import { type ContactMessage, type Receipt, stanzaType, textIn } from "./chat_message.ts";
 import type { Companion } from "./companion.ts";
-import { digitsOf, lidUserOf } from "./directory.ts";
+import { digitsOf } from "./directory.ts";
 import { type Addressing, type Endpoint, type Envelope } from "./envelope.ts";
 import { Feed } from "./feed.ts";
 import type { Hub } from "./hub.ts";
@@ -23,6 +23,10 @@ function newId(): string {
   return `3A${randomBytes(9).toString("hex").toUpperCase()}`;
 }
 
+function damage(ciphertext: Uint8Array): void {
+  ciphertext[ciphertext.length - 1]! ^= 0xff;
+}
+
 /** How a person behaves; everything can be changed later on the object. */
 export interface ContactOptions {
   /** Push name, default `Contact <number>`. */
@@ -33,21 +37,31 @@ export interface ContactOptions {
   autoRead?: boolean;
   /** How this person's messages are addressed, default `lid` as WhatsApp does more and more. */
   addressing?: Addressing;
+  /** Whether stanzas of this person name the other form of their address beside the one they use, default true. */
+  showsAlias?: boolean;
+  /** Whether the server tells the LID of this person's number to whoever asks, default true. */
+  lidInDirectory?: boolean;
+  /** Ask again for what cannot be decrypted, default true; else {@link Contact.askAgain} does. */
+  autoAsk?: boolean;
 }
 
 /** An account and its phone (device 0). */
 export class Contact implements Endpoint {
-  readonly number: string;
-  readonly jid: string;
   readonly lid: string;
   readonly name: string;
   autoDeliver: boolean;
   autoRead: boolean;
   addressing: Addressing;
+  showsAlias: boolean;
+  lidInDirectory: boolean;
+  autoAsk: boolean;
+  /** How receipts and requests are addressed; as what they answer, when undefined. */
+  answersAs: Addressing | undefined;
   /** Linked devices by device id. */
   readonly companions: Map<number, Companion> = new Map();
   readonly deviceId = 0;
 
+  #number: string;
   protected readonly hub: Hub;
   protected readonly signal: SignalPeer = new SignalPeer();
   readonly #inbox = new Feed<ContactMessage>();
@@ -55,20 +69,34 @@ export class Contact implements Endpoint {
   readonly #envelopes = new Map<string, Envelope>();
   readonly #failures = new Map<string, number>();
   readonly #sent = new Map<string, { to: Contact; message: proto.IMessage }>();
+  /** What was given to the others' devices, by message id. */
+  readonly #posted = new Map<string, { device: Endpoint; envelope: Envelope }[]>();
   /** Who has this person's key for which group. */
   readonly #haveSenderKey = new Set<string>();
+  readonly #unread: { envelope: Envelope; error: Error }[] = [];
   #damaged = 0;
+  #unreadable = 0;
   #tail: Promise<void> = Promise.resolve();
 
   constructor(hub: Hub, number: string, options: ContactOptions = {}) {
     this.hub = hub;
-    this.number = digitsOf(number);
-    this.jid = `${this.number}@s.whatsapp.net`;
-    this.lid = `${lidUserOf(this.number)}@lid`;
+    this.#number = digitsOf(number);
+    this.lid = hub.directory.newLid(this.#number);
     this.name = options.name ?? `Contact ${this.number}`;
     this.autoDeliver = options.autoDeliver ?? true;
     this.autoRead = options.autoRead ?? false;
     this.addressing = options.addressing ?? "lid";
+    this.showsAlias = options.showsAlias ?? true;
+    this.lidInDirectory = options.lidInDirectory ?? true;
+    this.autoAsk = options.autoAsk ?? true;
+  }
+
+  get number(): string {
+    return this.#number;
+  }
+
+  get jid(): string {
+    return `${this.#number}@s.whatsapp.net`;
   }
 
   get owner(): Contact {
@@ -129,7 +157,7 @@ export class Contact implements Endpoint {
       for (const device of devices) {
         const known = this.#haveSenderKey.has(`${group} ${device.lid}`);
         this.#haveSenderKey.add(`${group} ${device.lid}`);
-        device.deliver({
+        this.#hand(device, {
           ...this.#envelope(id),
           type: "text",
           enc: element("enc", { v: "2", type: "skmsg" }, Buffer.from(ciphertext)),
@@ -138,6 +166,21 @@ export class Contact implements Endpoint {
       }
     });
     return id;
+  }
+
+  /** Gives a message that was sent to its receivers once more, the same ciphertext, under the address used now. */
+  repost(id: string): void {
+    const { addressing, showsAlias } = this;
+    for (const { device, envelope } of this.#posted.get(id) ?? []) {
+      device.deliver({ ...envelope, addressing, showsAlias });
+    }
+  }
+
+  /** Gets another number and stays the same account under the same LID; nobody has the old number any more. */
+  changeNumber(number: string): void {
+    this.hub.directory.remove(this);
+    this.#number = digitsOf(number);
+    this.hub.directory.add(this);
   }
 
   /** Tells the sender that this person has read the message. */
@@ -158,6 +201,18 @@ export class Contact implements Endpoint {
   /** Damages the next `count` ciphertexts on their way out, so that the receiver has to ask again. */
   damageNext(count: number = 1): void {
     this.#damaged = count;
+  }
+
+  /** Damages the next `count` ciphertexts as they arrive, so that this person has to ask again. */
+  failToRead(count: number = 1): void {
+    this.#unreadable = count;
+  }
+
+  /** Asks for what could not be decrypted and was not asked for yet. */
+  async askAgain(): Promise<void> {
+    await this.#inTurn(async () => {
+      for (const { envelope, error } of this.#unread.splice(0)) await this.#askAgain(envelope, error);
+    });
   }
 
   takeBundle(): Promise<PreKeyBundle> {
@@ -236,7 +291,7 @@ export class Contact implements Endpoint {
     count?: string,
     category?: string,
   ): Promise<void> {
-    device.deliver({
+    this.#hand(device, {
       ...this.#envelope(id),
       type: stanzaType(message),
       enc: await this.#encrypt(device, message, count),
@@ -245,9 +300,17 @@ export class Contact implements Endpoint {
     });
   }
 
-  #envelope(id: string): Pick<Envelope, "id" | "from" | "addressing" | "timestampS" | "notify"> {
+  #hand(device: Endpoint, envelope: Envelope): void {
+    this.#posted.set(envelope.id, [...this.#posted.get(envelope.id) ?? [], { device, envelope }]);
+    device.deliver(envelope);
+  }
+
+  #envelope(
+    id: string,
+  ): Pick<Envelope, "id" | "from" | "addressing" | "showsAlias" | "timestampS" | "notify"> {
     const timestampS = Math.floor(this.hub.now() / 1000);
-    return { id, from: this, addressing: this.addressing, timestampS, notify: this.name };
+    const { addressing, showsAlias, name: notify } = this;
+    return { id, from: this, addressing, showsAlias, timestampS, notify };
   }
 
   /** The `<enc>` with a message for one device. */
@@ -255,19 +318,21 @@ export class Contact implements Endpoint {
     if (!await this.signal.knows(device.lid)) await this.signal.meet(device.lid, await device.takeBundle());
     const { type, ciphertext } = await this.signal.encrypt(device.lid, message);
     const bytes = Buffer.from(ciphertext);
-    if (this.#damaged > 0 && this.#damaged-- > 0) bytes[bytes.length - 1]! ^= 0xff;
+    if (this.#damaged > 0 && this.#damaged-- > 0) damage(bytes);
     return element("enc", { v: "2", type, ...(count && { count }) }, bytes);
   }
 
   async #open(envelope: Envelope): Promise<void> {
     const known = this.#envelopes.has(envelope.id);
+    if (this.#unreadable > 0 && this.#unreadable-- > 0) damage(envelope.enc.content as Uint8Array);
     const ciphertext = { type: envelope.enc.attrs.type, ciphertext: envelope.enc.content } as Ciphertext;
     let message: proto.IMessage;
     try {
       message = await this.signal.decrypt(envelope.from.lid, ciphertext);
     } catch (error) {
       if (known) this.#noteRepeat(envelope.id);
-      else await this.#askAgain(envelope, error as Error);
+      else if (this.autoAsk) await this.#askAgain(envelope, error as Error);
+      else this.#unread.push({ envelope, error: error as Error });
       return;
     }
     if (ciphertext.type === "pkmsg" && envelope.from.deviceId !== 0) {
@@ -286,11 +351,15 @@ export class Contact implements Endpoint {
     if (message) message.repeats++;
   }
 
+  #addressFor({ addressing }: Envelope): string {
+    return (this.answersAs ?? addressing) === "lid" ? this.lid : this.jid;
+  }
+
   /** A receipt to all devices of the sender, under the address the sender used; no type means delivered. */
   #report(envelope: Envelope, type?: "read"): void {
     const attrs = {
       id: envelope.id,
-      from: envelope.addressing === "lid" ? this.lid : this.jid,
+      from: this.#addressFor(envelope),
       t: String(Math.floor(this.hub.now() / 1000)),
       ...(type && { type }),
     };
@@ -300,7 +369,7 @@ export class Contact implements Endpoint {
   }
 
   async #askAgain(envelope: Envelope, error: Error): Promise<void> {
-    const { id, from, addressing } = envelope;
+    const { id, from } = envelope;
     const attempt = (this.#failures.get(id) ?? 0) + 1;
     this.#failures.set(id, attempt);
     if (attempt > MAX_RETRIES) throw new Error(`Gave up after ${MAX_RETRIES} attempts: ${error.message}`);
@@ -313,8 +382,7 @@ export class Contact implements Endpoint {
       const [, ...keys] = bundleNodes(await this.signal.bundle());
       content.push(element("keys", {}, keys));
     }
-    const address = addressing === "lid" ? this.lid : this.jid;
-    const attrs = { id, from: address, type: "retry", t };
+    const attrs = { id, from: this.#addressFor(envelope), type: "retry", t };
     from.owner.companions.get(from.deviceId)?.mailbox.put(element("receipt", attrs, content));
   }
 }

@@ -31,6 +31,18 @@ export class Directory {
     this.#accounts.set(jidDecode(account.lid)!.user, account);
   }
 
+  /** The LID for a new account; a number that somebody had before comes with another one. */
+  newLid(number: string): string {
+    let user = lidUserOf(number);
+    while (this.#accounts.has(user)) user = lidUserOf(user);
+    return `${user}@lid`;
+  }
+
+  remove(account: Contact): void {
+    this.#accounts.delete(account.number);
+    this.#accounts.delete(jidDecode(account.lid)!.user);
+  }
+
   /** The account of a number (with or without `+`), or undefined. */
   byNumber(number: string): Contact | undefined {
     return this.#accounts.get(digitsOf(number));

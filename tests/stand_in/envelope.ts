@@ -27,6 +27,8 @@ export interface Envelope {
   id: string;
   from: Endpoint;
   addressing: Addressing;
+  /** Whether it names the other form of the address, too; default true. */
+  showsAlias?: boolean | undefined;
   /** The stanza's type: text, media, reaction, … */
   type: string;
   /** `<enc v type count?>` with the ciphertext. */
@@ -51,18 +53,16 @@ function chatAttributes({ chat, addressing }: Envelope): Record<string, string> 
     : { recipient: chat.jid, peer_recipient_lid: chat.lid };
 }
 
-function senderAttributes({ from, addressing, chat, category, group }: Envelope): Record<string, string> {
+function senderAttributes(envelope: Envelope): Record<string, string> {
+  const { from, addressing, chat, category, group, showsAlias = true } = envelope;
   const own = addressing === "lid" ? from.lid : from.jid;
-  if (group) {
-    const other = addressing === "lid"
-      ? { participant_pn: from.owner.jid }
-      : { participant_lid: from.owner.lid };
-    return { from: group.jid, participant: own, ...other };
-  }
-  if (chat || category === "peer") return { from: own };
-  return addressing === "lid"
-    ? { from: own, sender_pn: from.owner.jid }
-    : { from: own, sender_lid: from.owner.lid };
+  const [alias, role] = [
+    addressing === "lid" ? from.owner.jid : from.owner.lid,
+    group ? "participant" : "sender",
+  ];
+  const other = showsAlias ? { [`${role}_${addressing === "lid" ? "pn" : "lid"}`]: alias } : {};
+  if (group) return { from: group.jid, participant: own, ...other };
+  return chat || category === "peer" ? { from: own } : { from: own, ...other };
 }
 
 /** The `<message>` a companion gets. */

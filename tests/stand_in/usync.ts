@@ -23,7 +23,7 @@ function answer(hub: Hub, user: BinaryNode, protocols: string[]): BinaryNode {
   for (const protocol of protocols) {
     if (protocol === "contact") content.push(element("contact", { type: account ? "in" : "out" }, number));
     if (protocol === "devices") content.push(devices(account, hub.now()));
-    if (protocol === "lid" && account && !asked.endsWith("@lid")) {
+    if (protocol === "lid" && account?.lidInDirectory && !asked.endsWith("@lid")) {
       content.push(element("lid", { val: account.lid }));
     }
   }

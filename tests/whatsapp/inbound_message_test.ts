@@ -1,7 +1,6 @@
 import { strict as assert } from "node:assert";
 import { proto, type WAMessage, type WAMessageKey } from "@whiskeysockets/baileys";
 import { inboundMessage, type ReceiveInclude } from "../../src/whatsapp/inbound/message.ts";
-import { addPhoneNumber } from "../../src/whatsapp/inbound/phone_number.ts";
 
 const OWN = { jid: "221771234567:3@s.whatsapp.net", lid: "90000000000001@lid" };
 const CONTACT = "221779999999@s.whatsapp.net";
@@ -134,23 +133,4 @@ Deno.test("inboundMessage() tells what a message answers", () => {
   const message = convert({ remoteJid: CONTACT }, { extendedTextMessage: { text: "yes", contextInfo } })!;
   const quoted = { messageId: "3EB0AA", participant: "221771234567@c.us", body: "the question" };
   assert.deepEqual(message.quoted, quoted);
-});
-
-Deno.test("addPhoneNumber() adds what is known of a LID and nothing else", async () => {
-  const known = (lid: string) => Promise.resolve(lid === LID ? CONTACT : null);
-  const after = async (key: WAMessageKey) => {
-    const message = { key: { ...key } } as WAMessage;
-    await addPhoneNumber(message, known);
-    return message.key;
-  };
-  assert.deepEqual(await after({ remoteJid: LID }), { remoteJid: LID, remoteJidAlt: CONTACT });
-  assert.deepEqual(await after({ remoteJid: "1@lid" }), { remoteJid: "1@lid" });
-  assert.deepEqual(await after({ remoteJid: CONTACT }), { remoteJid: CONTACT });
-  const told = { remoteJid: LID, remoteJidAlt: "221770000000@s.whatsapp.net" };
-  assert.deepEqual(await after(told), told);
-  assert.deepEqual(await after({ remoteJid: GROUP, participant: LID }), {
-    remoteJid: GROUP,
-    participant: LID,
-    participantAlt: CONTACT,
-  });
 });

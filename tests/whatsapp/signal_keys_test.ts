@@ -85,3 +85,39 @@ Deno.test("SignalKeys changes nothing once its socket is over", async () => {
   await assert.rejects(late, /over/);
   assert.deepEqual([await test.onDisk("a"), await test.received()], [undefined, false]);
 });
+
+/** Writes that a LID is a number's. */
+async function map({ keys }: Awaited<ReturnType<typeof setUp>>): Promise<void> {
+  await keys.store.set({ "lid-mapping": { "221": "1000", "1000_reverse": "221" } });
+}
+
+Deno.test("SignalKeys finds what it has of a device under its other name, and keeps it under the one in use", async () => {
+  using test = await setUp();
+  await test.set("221.0", "ratchet");
+  assert.equal(await test.get("1000_1.0"), undefined);
+  await map(test);
+  assert.equal(await test.get("1000_1.0"), "ratchet");
+  assert.equal(await test.onDisk("221.0"), "ratchet", "looking changes nothing");
+  await assert.rejects(test.keys.alone(async () => {
+    await test.get("1000_1.0");
+    throw new Error("Bad MAC");
+  }));
+  assert.deepEqual([await test.onDisk("221.0"), await test.onDisk("1000_1.0")], ["ratchet", undefined]);
+  await test.keys.alone(async () => {
+    assert.equal(await test.get("1000_1.0"), "ratchet");
+    await test.set("1000_1.0", "turned");
+  });
+  assert.deepEqual([await test.onDisk("221.0"), await test.onDisk("1000_1.0")], [undefined, "turned"]);
+});
+
+Deno.test("SignalKeys puts nothing of another name in the place of what is there or was taken away", async () => {
+  using test = await setUp();
+  await map(test);
+  await test.set("221.0", "old");
+  await test.set("1000_1.0", "new");
+  assert.equal(await test.get("1000_1.0"), "new");
+  await test.keys.alone(async () => {
+    await test.keys.store.set({ session: { "1000_1.0": null } });
+    assert.equal(await test.get("1000_1.0"), undefined);
+  });
+});

@@ -7,6 +7,7 @@ import { parseJson } from "../../contract/json.ts";
 import type { Statement } from "../../store/database.ts";
 import type { SessionRecord } from "../../store/session_records.ts";
 import type { Store } from "../../store/store.ts";
+import { person } from "../identities.ts";
 import { inboundMessage, type OwnAccount, type ReceiveInclude } from "./message.ts";
 
 /** Options of {@link Inbound}. */
@@ -35,10 +36,14 @@ export class Inbound {
   async taking(session: SessionRecord, message: WAMessage, own: OwnAccount): Promise<Statement[]> {
     const { store, announcer, include, now } = this.#options;
     const inbound = inboundMessage(message, own, include, now());
-    const chat = message.key.remoteJid;
-    if (inbound === undefined || !chat) return [];
+    const { remoteJid, remoteJidAlt } = message.key;
+    if (inbound === undefined || !remoteJid) return [];
+    const { names: [chat = remoteJid, ...otherNames] } = person(remoteJid, remoteJidAlt);
     const key = { numberId: session.numberId, chat, whatsappId: inbound.messageId };
-    if (await store.received.has(key)) return [];
+    // WhatsApp may deliver a message again under its sender's other name.
+    for (const name of [chat, ...otherNames]) {
+      if (await store.received.has({ ...key, chat: name })) return [];
+    }
     const numberId = parseJson(session.numberIdJson) as Id;
     const event = { sessionId: sessionName(numberId, session.phoneNumber), numberId, ...inbound };
     return [

@@ -1,12 +1,6 @@
-import {
-  isJidGroup,
-  isJidNewsletter,
-  isJidStatusBroadcast,
-  isLidUser,
-  jidNormalizedUser,
-  type WAMessage,
-} from "@whiskeysockets/baileys";
-import { backendAddress, phoneOfJid } from "../../contract/addresses.ts";
+import { isJidGroup, isJidNewsletter, isJidStatusBroadcast, type WAMessage } from "@whiskeysockets/baileys";
+import { backendAddress } from "../../contract/addresses.ts";
+import { person } from "../identities.ts";
 import { type Content, contentOf } from "./content.ts";
 
 /** What is published beside messages of others to the number. */
@@ -21,14 +15,6 @@ export type InboundMessage = Record<string, unknown> & { readonly messageId: str
 export interface OwnAccount {
   /** May carry the device. */
   readonly jid: string;
-  readonly lid: string | null;
-}
-
-/** Somebody, under every name that is known of them. */
-interface Person {
-  /** By phone number when it is known, by LID otherwise. */
-  readonly address: string;
-  readonly phoneNumber: string | null;
   readonly lid: string | null;
 }
 
@@ -75,16 +61,6 @@ export function inboundMessage(
     quoted: quotedOf(content),
     media: null,
     receivedAt: nowMs,
-  };
-}
-
-function person(...jids: (string | null | undefined)[]): Person {
-  const known = jids.filter((jid) => !!jid).map((jid) => jidNormalizedUser(jid!));
-  const phoneJid = known.find((jid) => phoneOfJid(jid) !== null);
-  return {
-    address: backendAddress(phoneJid ?? known[0] ?? ""),
-    phoneNumber: phoneJid === undefined ? null : phoneOfJid(phoneJid),
-    lid: known.find((jid) => isLidUser(jid)) ?? null,
   };
 }
 
