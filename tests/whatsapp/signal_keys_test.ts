@@ -117,7 +117,7 @@ Deno.test("SignalKeys puts nothing of another name in the place of what is there
   await test.set("1000_1.0", "new");
   assert.equal(await test.get("1000_1.0"), "new");
   await test.keys.alone(async () => {
-    await test.keys.store.set({ session: { "1000_1.0": null } });
+    await test.keys.store.set({ "identity-key": { "1000_1.0": null } });
     assert.equal(await test.get("1000_1.0"), undefined);
   });
 });
