@@ -22,11 +22,12 @@ import { workerStatus } from "./health/worker_status.ts";
 import { Intake } from "./intake.ts";
 import { Database } from "./store/database.ts";
 import { makeStore } from "./store/store.ts";
+import { ConnectGate } from "./whatsapp/connect_gate.ts";
 import { Inbound } from "./whatsapp/inbound/inbound.ts";
 import { Sender } from "./whatsapp/outbound/sender.ts";
 import { Receipts } from "./whatsapp/receipts.ts";
 import { Sessions } from "./whatsapp/sessions.ts";
-import { BUNDLED_WEB_VERSION } from "./whatsapp/socket.ts";
+import { WebVersions } from "./whatsapp/web_version.ts";
 
 /** More sessions than any worker has. */
 const NO_ROOM_LOAD = 1_000_000;
@@ -46,6 +47,8 @@ export interface WorkerOptions {
   readonly qrLifetimeMs?: number;
   /** How long a send may be held for its number before it goes back to its queue for a moment. @default 5 minutes */
   readonly sendHoldMs?: number;
+  /** How long WhatsApp's page may take to say its version. @default 10 s */
+  readonly webPageTimeoutMs?: number;
   /** How long a broker that is not there yet is waited for. @default 15 s */
   readonly brokerPatienceMs?: number;
 }
@@ -133,6 +136,14 @@ export function buildParts(options: WorkerOptions, database: Database) {
 
   // WhatsApp.
   const receipts = new Receipts(store, announcer, newId);
+  const webVersions = new WebVersions({
+    webUrl: settings.WHATSAPP_WEB_URL,
+    memory: store.memory,
+    pageTimeoutMs: options.webPageTimeoutMs,
+    now,
+    log,
+    signal: intakeEnded.signal,
+  });
   const sessions: Sessions = new Sessions({
     store,
     announcer,
@@ -141,6 +152,8 @@ export function buildParts(options: WorkerOptions, database: Database) {
     leases,
     onCount: () => unassigned.reweigh(),
     webUrl: settings.WHATSAPP_WEB_URL,
+    webVersions,
+    gate: new ConnectGate(),
     maxQrAttempts: settings.MAX_RETRY_ATTEMPTS,
     sessionTimeoutMs: settings.SESSION_TIMEOUT,
     qrLifetimeMs: options.qrLifetimeMs,
@@ -182,7 +195,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
       workerId,
       name: settings.WORKER_NAME,
       version: options.version,
-      whatsappVersion: BUNDLED_WEB_VERSION,
+      whatsappVersion: () => webVersions.current,
       rootKeyHex: settings.WHATSAPP_ROOT_KEY,
       wiring: () => wiring.report(),
       startedAtMs: now(),
@@ -260,6 +273,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
     publisher,
     shared,
     leases,
+    webVersions,
     sessions,
     reader,
     reporter,

@@ -40,6 +40,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   try {
     // Before any command is taken, every session of before is known.
     await parts.sessions.load();
+    await parts.webVersions.recall();
     await parts.wiring.recall();
     await parts.connection.open(options.brokerPatienceMs ?? BROKER_PATIENCE_MS);
   } catch (error) {

@@ -7,8 +7,8 @@ export interface WorkerStatusSources {
   readonly workerId: string;
   readonly name: string;
   readonly version: string;
-  /** The WhatsApp Web version it connects with. */
-  readonly whatsappVersion: string;
+  /** The WhatsApp Web version it connects with, and where it knows it from. */
+  readonly whatsappVersion: () => { readonly text: string; readonly source: string };
   /** The root of the stand-in it trusts instead of WhatsApp's: only ever in tests. */
   readonly rootKeyHex: string | undefined;
   readonly startedAtMs: number;
@@ -34,6 +34,7 @@ export function workerStatus(sources: WorkerStatusSources): () => Promise<Record
     const sessions = sources.sessions();
     const connected = sessions.filter((session) => session.state === "connected").length;
     const { depth, oldestAtMs } = await sources.outbox.depth();
+    const { text: webVersion, source: versionSource } = sources.whatsappVersion();
     const { rss, heapUsed, heapTotal, external } = Deno.memoryUsage();
     return {
       workerId: sources.workerId,
@@ -58,7 +59,8 @@ export function workerStatus(sources: WorkerStatusSources): () => Promise<Record
         eventsPutBack: sources.eventsPutBack(),
       },
       whatsapp: {
-        version: sources.whatsappVersion,
+        version: webVersion,
+        versionSource,
         ...(sources.rootKeyHex === undefined ? {} : { rootKey: sources.rootKeyHex }),
       },
       unhandledFaults: sources.unhandledFaults(),

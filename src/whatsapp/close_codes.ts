@@ -6,6 +6,8 @@ export type Reaction =
   | "restart"
   /** Open a new socket after a pause, for ever. */
   | "reconnect"
+  /** WhatsApp takes the client for too old: find a newer version of it, else wait long. */
+  | "refresh_version"
   /** Nobody scanned: count the attempt, then show another QR or give up. */
   | "next_qr_attempt"
   /** Another connection took over, or WhatsApp wants to be left alone: come back much later. */
@@ -54,7 +56,7 @@ const CLOSURES: Readonly<Record<number, Omit<Closure, "code" | "message">>> = {
   401: { reason: "logged_out", reaction: "logged_out" },
   402: { reason: "temporarily_banned", reaction: "yield" },
   403: { reason: "banned", reaction: "banned" },
-  405: { reason: "client_outdated", reaction: "reconnect" },
+  405: { reason: "client_outdated", reaction: "refresh_version" },
   406: { reason: "banned", reaction: "banned" },
   408: { reason: "connection_lost", reaction: "reconnect" },
   411: { reason: "multidevice_mismatch", reaction: "reconnect" },

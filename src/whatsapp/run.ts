@@ -3,19 +3,21 @@ import type { EventFields } from "../announcer.ts";
 import { phoneOfJid } from "../contract/addresses.ts";
 import type { Statement } from "../store/database.ts";
 import { CredentialsUnreadable, isLinked, loadAuthState, type StoredAuthState } from "./auth_state.ts";
-import { Backoff } from "./backoff.ts";
 import type { Closure } from "./close_codes.ts";
+import type { ConnectGate } from "./connect_gate.ts";
 import { type Invitation, Pairing, type PairingMethod } from "./pairing.ts";
+import { Retries } from "./retries.ts";
 import { type LinkedAccount, openSocket, type Socket } from "./socket.ts";
 import type { Standing, StandingContext } from "./standing.ts";
 import type { Traffic } from "./traffic.ts";
-
-/** How long a session that was told to keep away does so. */
-const YIELD_PAUSE_MS = 15 * 60_000;
+import { OUTDATED_SENTENCE, type WebVersion, type WebVersions } from "./web_version.ts";
 
 /** What every run is given. */
 export interface RunContext extends StandingContext {
   readonly webUrl: string;
+  readonly webVersions: WebVersions;
+  /** Every connect goes through it. */
+  readonly gate: ConnectGate;
   /** Runs of QR refs before a session is given up. */
   readonly maxQrAttempts: number;
   /** How long each QR lives; WhatsApp's own times when absent. */
@@ -29,6 +31,8 @@ export interface RunContext extends StandingContext {
 export interface RunOptions {
   /** How a phone is asked to link the device, if none has. */
   readonly method: PairingMethod;
+  /** Somebody waits for it: it connects before sessions that come back by themselves. */
+  readonly asked: boolean;
   readonly standing: Standing;
   readonly traffic: Traffic;
   /** Aborts when the run is over. */
@@ -45,17 +49,21 @@ export interface RunOptions {
 export class Run {
   readonly #context: RunContext;
   readonly #options: RunOptions;
-  readonly #backoff: Backoff;
+  readonly #retries: Retries;
   readonly #pairing: Pairing;
   readonly #finished: Promise<void>;
   #socket: Socket | undefined;
   #account: LinkedAccount | undefined;
-  #toldCause: string | undefined;
+  #asked: boolean;
+  /** Of the latest socket. */
+  #webVersion: WebVersion;
 
   constructor(context: RunContext, options: RunOptions) {
     this.#context = context;
     this.#options = options;
-    this.#backoff = new Backoff(context);
+    this.#retries = new Retries(context);
+    this.#webVersion = context.webVersions.current;
+    this.#asked = options.asked;
     const { maxQrAttempts: maxAttempts, qrLifetimeMs, now } = context;
     const { method, standing: { record: { phoneNumber } } } = options;
     this.#pairing = new Pairing({ method, phoneNumber, maxAttempts, qrLifetimeMs, now });
@@ -101,7 +109,7 @@ export class Run {
       try {
         pauseMs = await this.#holdSocket();
       } catch (error) {
-        pauseMs = this.#backoff.nextMs();
+        pauseMs = this.#retries.afterFailureMs();
         standing.log.error({ err: error, pauseMs }, "a session failed and is tried again");
       }
       if (pauseMs === undefined) return;
@@ -112,6 +120,8 @@ export class Run {
   /** Opens a socket, waits for its end and reacts to it. @returns when to open the next one; `undefined`: never */
   async #holdSocket(): Promise<number | undefined> {
     const { signal, standing } = this.#options;
+    const onSettled = await this.#context.gate.pass(signal, { urgent: this.#asked });
+    if (signal.aborted) return undefined;
     let auth: StoredAuthState;
     try {
       auth = await loadAuthState(this.#context.store.credentials, standing.record.numberId, (type) => {
@@ -124,7 +134,7 @@ export class Run {
     }
     if (signal.aborted) return undefined;
     const wasLinked = isLinked(auth.creds);
-    const closure = await this.#socketsEnd(auth);
+    const closure = await this.#socketsEnd(auth, onSettled);
     if (closure === undefined) return undefined;
     const level = closure.reason.startsWith("untrusted") ? "error" : "info";
     standing.log[level]({ ...closure }, "the socket to WhatsApp was closed");
@@ -132,8 +142,9 @@ export class Run {
   }
 
   /** Resolves with how the socket was closed, once all it has told is handled; `undefined` when the run was over first. */
-  async #socketsEnd(auth: StoredAuthState): Promise<Closure | undefined> {
-    const { webUrl, qrLifetimeMs } = this.#context;
+  async #socketsEnd(auth: StoredAuthState, onSettled: () => void): Promise<Closure | undefined> {
+    const { webUrl, webVersions, qrLifetimeMs } = this.#context;
+    this.#webVersion = webVersions.current;
     const { signal, standing, traffic } = this.#options;
     const closed = Promise.withResolvers<Closure | undefined>();
     const over = () => closed.resolve(undefined);
@@ -141,13 +152,20 @@ export class Run {
     this.#pairing.begin();
     const socket = openSocket({
       url: webUrl,
+      version: this.#webVersion.version,
       auth,
       qrLifetimeMs,
       log: standing.log,
       findSent: ({ id }) => traffic.findSent(id),
       events: {
-        onQr: (qr) => traffic.inTurn("showing a QR", () => this.#invite(qr, socket)),
-        onOpen: (account) => traffic.inTurn("connecting", () => this.#opened(account)),
+        onQr: (qr) => {
+          onSettled();
+          traffic.inTurn("showing a QR", () => this.#invite(qr, socket));
+        },
+        onOpen: (account) => {
+          onSettled();
+          traffic.inTurn("connecting", () => this.#opened(account));
+        },
         onClose: (closure) => traffic.inTurn("handling a close", () => closed.resolve(closure)),
         onMessages: (messages) => traffic.messages(messages, socket),
         onDecrypted: (message) => traffic.decrypted(message, socket),
@@ -157,6 +175,7 @@ export class Run {
     });
     this.#socket = socket;
     const closure = await closed.promise;
+    onSettled();
     // A run may outlive thousands of sockets, and would hold on to each by this.
     signal.removeEventListener("abort", over);
     if (signal.aborted) return undefined;
@@ -181,18 +200,24 @@ export class Run {
         return await this.#nextQrAttempt();
       case "logged_out":
         // Before pairing there is nothing to log out of: WhatsApp only refuses this socket.
-        if (!isLinked) return await this.#reconnect(closure, this.#backoff.nextMs());
+        if (!isLinked) return await this.#reconnect(closure, this.#retries.afterFailureMs());
         await onOver(standing.event({ action: "logged_out", reason, code }));
         return undefined;
       case "banned":
-        if (!isLinked) return await this.#reconnect(closure, this.#backoff.nextMs());
+        if (!isLinked) return await this.#reconnect(closure, this.#retries.afterFailureMs());
         await this.#banned(closure);
         return undefined;
       case "yield":
-        return await this.#reconnect(closure, YIELD_PAUSE_MS);
+        return await this.#reconnect(closure, this.#retries.afterYieldMs());
+      case "refresh_version": {
+        // What was good when this link logged in may still be: the next login tells.
+        const wasGood = standing.state === "connected";
+        await this.#reconnect(closure, 0);
+        return wasGood ? this.#retries.afterFailureMs() : await this.#refreshVersion();
+      }
       case "restart":
       case "reconnect":
-        return await this.#reconnect(closure, this.#backoff.nextMs());
+        return await this.#reconnect(closure, this.#retries.afterFailureMs());
     }
   }
 
@@ -215,24 +240,33 @@ export class Run {
     const { signal, standing } = this.#options;
     if (signal.aborted) return;
     this.#account = account;
-    this.#backoff.opened();
-    this.#toldCause = undefined;
+    this.#asked = false;
+    this.#retries.opened();
     await standing.enter("connected", standing.event(this.connectedFields));
     standing.log.info("connected to WhatsApp");
+    await this.#context.webVersions.accepted(this.#webVersion);
   }
 
   async #reconnect({ reaction, ...cause }: Closure, pauseMs: number): Promise<number> {
     const { standing } = this.#options;
-    // Said once for each cause, not at every attempt of a long outage.
-    const told = this.#toldCause;
-    this.#toldCause = JSON.stringify(cause);
     await standing.enter(
       reaction === "yield" ? "replaced" : "reconnecting",
-      told === this.#toldCause
-        ? []
-        : standing.event({ action: "disconnected", ...cause, willReconnect: true }),
+      this.#retries.isNews(JSON.stringify(cause))
+        ? standing.event({ action: "disconnected", ...cause, willReconnect: true })
+        : [],
     );
     return pauseMs;
+  }
+
+  async #refreshVersion(): Promise<number> {
+    const { signal, standing } = this.#options;
+    if (await this.#context.webVersions.refused(this.#webVersion, signal)) {
+      return this.#retries.afterFailureMs();
+    }
+    if (!signal.aborted && this.#retries.isNews("client_outdated")) {
+      await standing.tell({ action: "error", code: "client_outdated", error: OUTDATED_SENTENCE });
+    }
+    return this.#retries.untilSomebodyActsMs();
   }
 
   async #nextQrAttempt(): Promise<number | undefined> {

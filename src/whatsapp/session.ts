@@ -54,13 +54,18 @@ export class Session {
     await this.#standing.update(changes);
   }
 
-  /** Starts a run, ending the one there is: with the stored credentials, or to pair. */
-  async open(method: PairingMethod = "qr"): Promise<void> {
+  /**
+   * Starts a run, ending the one there is: with the stored credentials, or to pair.
+   *
+   * @param asked somebody waits for it, as for all that a command opens
+   */
+  async open(method: PairingMethod = "qr", { asked = true }: { asked?: boolean } = {}): Promise<void> {
     const signal = await this.#leave();
     if (signal.aborted) return;
     await this.#standing.enter("connecting");
     this.#run = new Run(this.#context, {
       method,
+      asked,
       standing: this.#standing,
       traffic: this.#traffic,
       signal,

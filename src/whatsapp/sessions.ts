@@ -191,7 +191,7 @@ export class Sessions {
     if (claim === "refused") return await this.#leaseLost(session);
     // A command may have been faster.
     if (claim === "held" && session.state === "closed" && session.record.atStart === "open") {
-      await session.open();
+      await session.open("qr", { asked: false });
     }
   }
 

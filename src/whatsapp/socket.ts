@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import makeWASocket, {
   Browsers,
-  DEFAULT_CONNECTION_CONFIG,
   jidNormalizedUser,
   type proto,
   type WAMessage,
   type WAMessageKey,
+  type WAVersion,
 } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
 // @ts-types="@types/ws"
@@ -31,9 +31,6 @@ export const QUERY_TIMEOUT_MS = 20_000;
 const WATCHDOG_MS = 90_000;
 /** How long the server may take to agree to a close; `ws` would give it 30 s. */
 const END_PATIENCE_MS = 2_000;
-
-/** The WhatsApp Web version Baileys was published with, as `major.minor.patch`. */
-export const BUNDLED_WEB_VERSION = DEFAULT_CONNECTION_CONFIG.version.join(".");
 
 /** Who the phone turned out to be. */
 export interface LinkedAccount {
@@ -66,6 +63,8 @@ export interface SocketEvents {
 /** Options of {@link openSocket}. */
 export interface SocketOptions {
   readonly url: string;
+  /** What it logs in as. @default the version Baileys was published with */
+  readonly version?: WAVersion | undefined;
   readonly auth: StoredAuthState;
   readonly events: SocketEvents;
   /** Finds what was sent, for a contact that could not decrypt it. */
@@ -92,10 +91,11 @@ export interface Socket {
 
 /** Opens a socket to WhatsApp with the settings of a gateway that keeps nothing but what it must. */
 export function openSocket(options: SocketOptions): Socket {
-  const { url, auth, events, findSent, qrLifetimeMs, watchdogMs = WATCHDOG_MS, log } = options;
+  const { url, version, auth, events, findSent, qrLifetimeMs, watchdogMs = WATCHDOG_MS, log } = options;
   const stanzas = new Stanzas(log);
   const baileys = makeWASocket({
     waWebSocketUrl: url,
+    ...(version === undefined ? {} : { version }),
     auth,
     logger: baileysLogger(log),
     browser: Browsers.macOS("Chrome"),

@@ -26,12 +26,14 @@ POST /control/close                        {"code":440,"number"?}; 401 403 405 4
 POST /control/drop                         {"number"?}; cuts links without a word
 POST /control/faults                       any of {"ackDelayMs","dropAcks","silence","untrustedCertificate",
                                            "tamperedAccount","refCount","refLifetimeMs","upgradeStatus",
-                                           "upgradeHangsUp","loginRefusal","sendRefusal"}; null: off;
+                                           "upgradeHangsUp","loginRefusal","leastRevision","sendRefusal"};
+                                           null: off;
                                            "tamperedAccount": ${ACCOUNT_FLAWS.join(" ")};
                                            "untrustedCertificate": ${FLAWS.slice(0, 3).join(" ")}
                                            ${FLAWS.slice(3, 7).join(" ")}
                                            ${FLAWS.slice(7).join(" ")}
 POST /control/faults/clear
+POST /control/page                         {"revision":1043857760}: what WhatsApp's page says is in use
 
 curl -X POST --data-binary @qr.txt http://127.0.0.1:PORT/control/phones/221771234567/scan
 curl -d '{"to":"221771234567","text":"salut"}' http://127.0.0.1:PORT/control/contacts/221780000001/send
@@ -60,8 +62,11 @@ const faults = z.strictObject({
   upgradeStatus: orOff(z.int()),
   upgradeHangsUp: z.boolean(),
   loginRefusal: orOff(z.int()),
+  leastRevision: orOff(z.int()),
   sendRefusal: orOff(z.int()),
 }).partial();
+
+const page = z.strictObject({ revision: z.int() });
 
 interface Call {
   standIn: StandIn;
@@ -108,6 +113,9 @@ const HANDLERS: Record<string, Handler> = {
   "POST drop": ({ standIn, body }) => standIn.faults.dropLinks(json(dropping, body).number),
   "POST faults": ({ standIn, body }) => {
     Object.assign(standIn.faults, json(faults, body));
+  },
+  "POST page": ({ standIn, body }) => {
+    Object.assign(standIn.page, json(page, body));
   },
   "POST faults clear": ({ standIn }) => standIn.faults.clear(),
 };

@@ -60,6 +60,8 @@ export class Faults {
   upgradeHangsUp = false;
   /** The reason of the `<failure>` every login and registration is answered with. */
   loginRefusal: number | undefined;
+  /** Clients that log in or register with an older revision of WhatsApp Web are refused with 405. */
+  leastRevision: number | undefined;
   /** The error every client message is refused with. */
   sendRefusal: number | undefined;
 

@@ -18,7 +18,10 @@ function refusal(reason: number) {
 /** Registers the client, logs it in, or turns it away. */
 export function admit(hub: Hub, link: Link, { staticKey, payload }: ClientFinish): void {
   hub.stats.links++;
-  if (hub.faults.loginRefusal !== undefined) return link.end(refusal(hub.faults.loginRefusal));
+  const { loginRefusal, leastRevision = 0 } = hub.faults;
+  hub.stats.versions.push(Object.values(payload.userAgent?.appVersion ?? {}).join("."));
+  if (loginRefusal !== undefined) return link.end(refusal(loginRefusal));
+  if ((payload.userAgent?.appVersion?.tertiary ?? 0) < leastRevision) return link.end(refusal(405));
   if (payload.devicePairingData) {
     const pairing = new Pairing(hub, link, staticKey, payload.devicePairingData);
     link.pairing = pairing;

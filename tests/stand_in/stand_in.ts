@@ -25,6 +25,7 @@ import { PairingCodeExchange } from "./pairing_code.ts";
 import { Phone } from "./phone.ts";
 import { answerQuery } from "./queries.ts";
 import { routeMessage, routeReceipt, takeAck } from "./routing.ts";
+import { WEB_PAGE_PATH, WebPage } from "./web_page.ts";
 
 const PATH = "/ws/chat";
 
@@ -51,6 +52,8 @@ export interface Client {
 export class StandIn implements LinkOwner, AsyncDisposable {
   readonly stats: Stats = new Stats();
   readonly faults: Faults;
+  /** WhatsApp's page on the same host, `/sw.js`. */
+  readonly page: WebPage = new WebPage();
   readonly #directory = new Directory();
   readonly #pairings = new Set<Pairing>();
   readonly #codeRequests = new Feed<Pairing>();
@@ -58,6 +61,7 @@ export class StandIn implements LinkOwner, AsyncDisposable {
   readonly #links = new Set<Link>();
   readonly #sockets = new Set<Duplex>();
   readonly #server = createServer((request, response) => {
+    if (request.url === WEB_PAGE_PATH) return this.page.serve(response);
     const { onRequest = () => void response.writeHead(404).end() } = this.#options;
     this.#background("HTTP request", async () => await onRequest(this, request, response));
   });

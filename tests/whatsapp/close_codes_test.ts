@@ -6,7 +6,7 @@ const REACTIONS: readonly [code: number, message: string, reason: string, reacti
   [401, "Stream Errored (conflict)", "logged_out", "logged_out"],
   [402, "Connection Failure", "temporarily_banned", "yield"],
   [403, "Connection Failure", "banned", "banned"],
-  [405, "Connection Failure", "client_outdated", "reconnect"],
+  [405, "Connection Failure", "client_outdated", "refresh_version"],
   [406, "Connection Failure", "banned", "banned"],
   [408, "Connection was lost", "connection_lost", "reconnect"],
   [408, "QR refs attempts ended", "qr_expired", "next_qr_attempt"],

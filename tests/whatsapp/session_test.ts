@@ -7,6 +7,7 @@ import { hardenBaileys } from "../../src/whatsapp/hardening.ts";
 import { Inbound } from "../../src/whatsapp/inbound/inbound.ts";
 import { Receipts } from "../../src/whatsapp/receipts.ts";
 import { Session } from "../../src/whatsapp/session.ts";
+import { connecting } from "./connecting.ts";
 import { clearBaileysTimers } from "../baileys_timers.ts";
 import type { StandIn } from "../stand_in/stand_in.ts";
 import { startStandIn } from "../stand_in/stand_in.ts";
@@ -42,6 +43,7 @@ function sessionOn(standIn: StandIn) {
     receipts: new Receipts(store, announcer, newId),
     inbound: new Inbound({ store, announcer, include: new Set(), now: Date.now }),
     webUrl: standIn.url,
+    ...connecting(store, standIn.url),
     maxQrAttempts: 3,
     sessionTimeoutMs: 3_600_000,
     now: Date.now,

@@ -5,6 +5,7 @@ import { Database } from "../../src/store/database.ts";
 import { makeStore } from "../../src/store/store.ts";
 import { Inbound } from "../../src/whatsapp/inbound/inbound.ts";
 import { Receipts } from "../../src/whatsapp/receipts.ts";
+import { connecting } from "./connecting.ts";
 import { type NumberLeases, Sessions } from "../../src/whatsapp/sessions.ts";
 
 const CREATE = { action: "create", numberId: 6, phoneNumber: "221771234567" } as const;
@@ -29,6 +30,7 @@ function sessionsWith(claim: NumberLeases["claim"]) {
     inbound: new Inbound({ store, announcer, include: new Set(), now: () => 1 }),
     leases: { claim, forget: () => Promise.resolve("given_up") },
     webUrl: "ws://127.0.0.1:1/ws/chat",
+    ...connecting(store, "ws://127.0.0.1:1/ws/chat"),
     maxQrAttempts: 3,
     sessionTimeoutMs: 3_600_000,
     now: () => 1,

@@ -1,0 +1,17 @@
+/** What a session connects with, for tests that have no worker around it. */
+
+import pino from "pino";
+import type { Store } from "../../src/store/store.ts";
+import { ConnectGate } from "../../src/whatsapp/connect_gate.ts";
+import type { RunContext } from "../../src/whatsapp/run.ts";
+import { WebVersions } from "../../src/whatsapp/web_version.ts";
+
+/** A gate of its own, and the versions a new worker knows. */
+export function connecting({ memory }: Store, webUrl: string): Pick<RunContext, "gate" | "webVersions"> {
+  const log = pino({ level: "silent" });
+  const { signal } = new AbortController();
+  return {
+    gate: new ConnectGate(),
+    webVersions: new WebVersions({ webUrl, memory, now: Date.now, log, signal }),
+  };
+}
