@@ -267,6 +267,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
   });
   return {
     store,
+    announcer,
     connection,
     topology,
     wiring,

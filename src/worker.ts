@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { adoptAuthFolders } from "./adoption/adopt.ts";
 import type { Role } from "./broker/connection.ts";
 import { bindToExchange } from "./broker/shared_topology.ts";
 import { unlessAborted } from "./waiting.ts";
@@ -39,6 +40,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const parts = buildParts(options, database);
   try {
     // Before any command is taken, every session of before is known.
+    const { settings: { SESSION_DIR: sessionDir }, now = Date.now, log } = options;
+    await adoptAuthFolders({ sessionDir, store: parts.store, announcer: parts.announcer, now, log });
     await parts.sessions.load();
     await parts.webVersions.recall();
     await parts.wiring.recall();

@@ -55,6 +55,16 @@ export class SessionRecords {
     }]);
   }
 
+  /** The writes that take up a number which another program had: as its record has it if there is one, but to be opened. */
+  adopting(numberId: string, phoneNumber: string): Statement[] {
+    return [{
+      sql: `INSERT INTO session (number_id, number_id_json, phone_number, at_start, created_at)
+            VALUES (?, ?, ?, 'open', ?)
+            ON CONFLICT (number_id) DO UPDATE SET phone_number = excluded.phone_number, at_start = 'open'`,
+      parameters: [numberId, numberId, phoneNumber, this.#now()],
+    }];
+  }
+
   /** The writes that end a session. Its record stays until the broker has nothing of its number any more. */
   ending(numberId: string): Statement[] {
     return [{ sql: "UPDATE session SET at_start = 'forget' WHERE number_id = ?", parameters: [numberId] }];

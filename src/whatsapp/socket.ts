@@ -146,7 +146,7 @@ export function openSocket(options: SocketOptions): Socket {
     if (qr !== undefined || connection !== undefined && connection !== "connecting") greeted = true;
     if (qr !== undefined || connection === "open") clearTimeout(watchdog);
     if (qr !== undefined) events.onQr(qr);
-    if (connection === "open") events.onOpen(linkedAccount(baileys.user));
+    if (connection === "open") events.onOpen(linkedAccount(auth.creds.me));
     if (connection === "close") finish(closureOfError(lastDisconnect?.error));
   });
   baileys.ev.on("messages.upsert", ({ messages }) => ended || events.onMessages(messages));
@@ -175,7 +175,7 @@ export function openSocket(options: SocketOptions): Socket {
   return {
     baileys,
     get account() {
-      return linkedAccount(baileys.user);
+      return linkedAccount(auth.creds.me);
     },
     identities: new Identities(auth.keys),
     end: stop,
@@ -211,6 +211,7 @@ function websocketOf({ ws }: Socket["baileys"]): WebSocket | null {
   return (ws as unknown as { socket: WebSocket | null }).socket;
 }
 
+/** Of the credentials: `baileys.user` stays what it was when the socket was made, without what the login tells. */
 function linkedAccount(
   user: { id: string; lid?: string | undefined; name?: string | undefined } | undefined,
 ): LinkedAccount {

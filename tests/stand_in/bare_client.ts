@@ -9,6 +9,7 @@ import {
 } from "@whiskeysockets/baileys";
 import type {
   AuthenticationCreds,
+  AuthenticationState,
   BaileysEventMap,
   BinaryNode,
   UserFacingSocketConfig,
@@ -77,7 +78,7 @@ export class BareClient implements AsyncDisposable {
   readonly statuses: Feed<BaileysEventMap["messages.update"][number]> = new Feed();
   readonly acks: Feed<BinaryNode> = new Feed();
 
-  constructor(url: string, auth: MemoryAuth, config: Partial<UserFacingSocketConfig> = {}) {
+  constructor(url: string, auth: AuthenticationState, config: Partial<UserFacingSocketConfig> = {}) {
     this.sock = makeWASocket({
       waWebSocketUrl: url,
       auth,
@@ -148,11 +149,11 @@ export class BareClient implements AsyncDisposable {
 }
 
 /** Pairs by QR and returns the credentials, after the restart the server asks for. */
-export async function pair(
+export async function pair<Auth extends AuthenticationState = MemoryAuth>(
   url: string,
   scan: (qr: string) => Promise<void>,
-  auth: MemoryAuth = new MemoryAuth(),
-): Promise<MemoryAuth> {
+  auth: Auth = new MemoryAuth() as AuthenticationState as Auth,
+): Promise<Auth> {
   await using client = new BareClient(url, auth);
   await scan(await client.qr());
   const { code } = await client.closed();
