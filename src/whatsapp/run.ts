@@ -1,7 +1,7 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { EventFields } from "../announcer.ts";
 import { phoneOfJid } from "../contract/addresses.ts";
 import type { Statement } from "../store/database.ts";
+import { pause } from "../waiting.ts";
 import { CredentialsUnreadable, isLinked, loadAuthState, type StoredAuthState } from "./auth_state.ts";
 import type { Closure } from "./close_codes.ts";
 import type { ConnectGate } from "./connect_gate.ts";
@@ -22,6 +22,8 @@ export interface RunContext extends StandingContext {
   readonly maxQrAttempts: number;
   /** How long each QR lives; WhatsApp's own times when absent. */
   readonly qrLifetimeMs?: number | undefined;
+  /** Waits until the next socket, or until the signal aborts. @default a timer */
+  readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly now: () => number;
   /** A number in [0, 1). */
   readonly random: () => number;
@@ -104,6 +106,7 @@ export class Run {
   /** One socket after the other until the run is over, or there is nothing more to try. Never rejects. */
   async #keepConnected(): Promise<void> {
     const { signal, standing } = this.#options;
+    const { pause: wait = pause } = this.#context;
     while (!signal.aborted) {
       let pauseMs: number | undefined;
       try {
@@ -113,7 +116,7 @@ export class Run {
         standing.log.error({ err: error, pauseMs }, "a session failed and is tried again");
       }
       if (pauseMs === undefined) return;
-      await delay(pauseMs, undefined, { signal }).catch(() => {});
+      await wait(pauseMs, signal);
     }
   }
 

@@ -1,0 +1,113 @@
+/** A session on a stand-in with no worker around it: its store is in memory, its pauses end when the test says so. */
+
+import pino from "pino";
+import { Announcer } from "../../src/announcer.ts";
+import { Database } from "../../src/store/database.ts";
+import { makeStore } from "../../src/store/store.ts";
+import { hardenBaileys } from "../../src/whatsapp/hardening.ts";
+import { Inbound } from "../../src/whatsapp/inbound/inbound.ts";
+import { Receipts } from "../../src/whatsapp/receipts.ts";
+import { Session } from "../../src/whatsapp/session.ts";
+import { clearBaileysTimers } from "../baileys_timers.ts";
+import { Feed } from "../stand_in/feed.ts";
+import type { StandIn } from "../stand_in/stand_in.ts";
+import { connecting } from "./connecting.ts";
+
+export const PHONE = "221771234567";
+const PATIENCE_MS = 20_000;
+
+/** A pause between two sockets of a session. */
+export interface Pause {
+  readonly ms: number;
+  /** Ends it. */
+  over(): void;
+}
+
+/** A session under test. */
+export class LoneSession implements AsyncDisposable {
+  readonly session: Session;
+  readonly #database: Database;
+  readonly #queue = crypto.randomUUID();
+  readonly #pauses = new Feed<Pause>();
+  #news = Promise.withResolvers<void>();
+
+  /** @param other whose credentials it has, as a second process with a copy of the folder would */
+  constructor(standIn: StandIn, other?: LoneSession) {
+    hardenBaileys(standIn.rootKeyHex);
+    this.#database = other === undefined ? Database.inMemory() : other.#database;
+    const store = makeStore(this.#database, Date.now);
+    const newId = () => crypto.randomUUID();
+    const announcer = new Announcer({
+      store,
+      queues: { sessionEvent: this.#queue, messageReceive: "r", messageStatus: "m", numberHealth: "h" },
+      workerId: "worker-1",
+      now: Date.now,
+      newId,
+      onNews: () => {
+        this.#news.resolve();
+        this.#news = Promise.withResolvers();
+      },
+    });
+    this.session = new Session({ numberId: "6", numberIdJson: "6", phoneNumber: PHONE, atStart: "open" }, {
+      store,
+      announcer,
+      receipts: new Receipts(store, announcer, newId),
+      inbound: new Inbound({ store, announcer, include: new Set(), now: Date.now }),
+      webUrl: standIn.url,
+      ...connecting(store, standIn.url),
+      maxQrAttempts: 3,
+      sessionTimeoutMs: 3_600_000,
+      pause: (ms, signal) => this.#pause(ms, signal),
+      now: Date.now,
+      random: () => 0,
+      log: pino({ level: "silent" }),
+      onEnded: () => {},
+    });
+  }
+
+  /** Opens it and scans its QR. */
+  async link(standIn: StandIn): Promise<void> {
+    await this.session.open();
+    const { qrCode } = await this.until("qr_generated");
+    await standIn.phone(PHONE).scanPng(String(qrCode));
+    await this.until("connected");
+  }
+
+  /** The next pause, once it has begun. */
+  paused(): Promise<Pause> {
+    return this.#pauses.next("pause", () => true, PATIENCE_MS);
+  }
+
+  /** The session events it has told, in their order. */
+  async told(): Promise<Record<string, unknown>[]> {
+    const rows = await this.#database.select(
+      "SELECT body FROM outbox WHERE queue = ? ORDER BY position",
+      this.#queue,
+    );
+    return rows.map(({ body }) => JSON.parse(String(body)));
+  }
+
+  /** The event with this action, or as many of them as `count`, once it was told. */
+  async until(action: string, count = 1): Promise<Record<string, unknown>> {
+    for (;;) {
+      const { promise } = this.#news;
+      const event = (await this.told()).filter((event) => event.action === action)[count - 1];
+      if (event !== undefined) return event;
+      await promise;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.session.shutDown();
+    clearBaileysTimers();
+  }
+
+  async #pause(ms: number, signal: AbortSignal): Promise<void> {
+    // Paired: a new socket at once.
+    if (ms === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    this.#pauses.push({ ms, over: resolve });
+    await promise;
+  }
+}
