@@ -2,10 +2,19 @@
 import type { BinaryNode } from "@whiskeysockets/baileys";
 import type { Link } from "./link.ts";
 
+/** A stanza a client has been given and has not confirmed. */
+export interface InFlight {
+  readonly stanza: BinaryNode;
+  /** Whether it had waited for the client's login. */
+  readonly offline: boolean;
+}
+
 interface Letter {
   stanza: BinaryNode;
   /** The link it went out on last; undefined when it never left. */
   sentOn: Link | undefined;
+  /** Whether it went out with the `offline` attribute then. */
+  offline: boolean;
 }
 
 /** A companion's stanzas in order, from the moment they exist until the client receipts or acks them. */
@@ -18,9 +27,19 @@ export class Mailbox {
     return this.#letters.length;
   }
 
+  /** Whether new stanzas go out as they come. */
+  get isOpen(): boolean {
+    return this.#link !== undefined;
+  }
+
+  /** What the client has been given and has not confirmed, on whichever link. */
+  get inFlight(): readonly InFlight[] {
+    return this.#letters.filter(({ sentOn }) => sentOn !== undefined);
+  }
+
   /** Stores a stanza and sends it if the client is there. */
   put(stanza: BinaryNode): void {
-    const letter: Letter = { stanza, sentOn: undefined };
+    const letter: Letter = { stanza, sentOn: undefined, offline: false };
     this.#letters.push(letter);
     if (this.#link?.send(stanza)) letter.sentOn = this.#link;
   }
@@ -39,6 +58,7 @@ export class Mailbox {
       count.sent++;
       if (letter.sentOn) count.again++;
       letter.sentOn = link;
+      letter.offline = true;
     }
     return count;
   }
