@@ -23,7 +23,7 @@ const BACKLOG = 20;
 /** A person writes on when fewer than this many stanzas wait for the worker's word. */
 const LIVE_STANZAS = 6;
 /** Between two messages of one person; they are signed and encrypted on the machine that is measured here. */
-const LIVE_PAUSE_MS = 30;
+const LIVE_PAUSE_MS = 10;
 /** The backend sends on when fewer than this many of its messages have not arrived. */
 const LIVE_SENDS = 20;
 /** Who the worker writes to. */
@@ -61,7 +61,7 @@ export class People {
       this.#chats(round).map(async ([chat, write]) => {
         while (!signal.aborted) {
           if (this.mailbox.inFlight.length < LIVE_STANZAS) await this.#note(chat, write);
-          await delay(1);
+          await delay(LIVE_PAUSE_MS);
         }
       }),
     );
