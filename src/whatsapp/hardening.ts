@@ -1,9 +1,12 @@
 import { Buffer } from "node:buffer";
+import { createRequire } from "node:module";
 import { Curve, proto, WA_CERT_DETAILS } from "@whiskeysockets/baileys";
 import { UntrustedServer, verifyServer } from "./server_certificate.ts";
-import { verifyXeddsa } from "./xeddsa.ts";
+import { signXeddsa, verifyXeddsa } from "./xeddsa.ts";
 
 const { sharedKey } = Curve;
+/** The curve in pure JavaScript below libsignal, which looks up its functions each time it calls one. */
+const curve25519 = libsignalsOwn("curve25519-js");
 
 /**
  * Makes Baileys verify the server, and the account at pairing. As published it does neither:
@@ -12,6 +15,8 @@ const { sharedKey } = Curve;
  *   certificate, and of the account;
  * - nothing ties the certificate to the key the server shows, so that anybody could show WhatsApp's own;
  * - nobody looks at its dates.
+ *
+ * What it costs to sign and to verify is a hundredth of what it was, for libsignal too: messages in groups are signed.
  *
  * Process-wide, because Baileys keeps what it uses in module exports.
  *
@@ -36,4 +41,12 @@ export function hardenBaileys(rootKeyHex: string | undefined, now: () => number 
     return verifyServer(encoded, { rootKey: WA_CERT_DETAILS.PUBLIC_KEY, serverKey, nowMs: now() });
   };
   Curve.verify = verifyXeddsa;
+  Object.assign(curve25519, { sign: signXeddsa, verify: verifyXeddsa });
+}
+
+/** A module as libsignal gets it when it asks for it. */
+function libsignalsOwn(name: string): object {
+  const fromBaileys = createRequire(import.meta.resolve("@whiskeysockets/baileys"));
+  const fromLibsignal = createRequire(fromBaileys.resolve("libsignal/src/curve.js"));
+  return fromLibsignal(name);
 }

@@ -6,7 +6,8 @@
 import { Buffer } from "node:buffer";
 import { connect } from "amqplib";
 import type { Backend } from "../backend/backend.ts";
-import { BareClient, MemoryAuth, pair as pairBare } from "../stand_in/bare_client.ts";
+import { BareClient, pair as pairBare } from "../stand_in/bare_client.ts";
+import { MemoryAuth } from "../stand_in/memory_auth.ts";
 import type { StandIn } from "../stand_in/stand_in.ts";
 import { pair, startStack } from "../stack.ts";
 import type { Bench } from "./bench.ts";

@@ -1,14 +1,6 @@
 /** Bare Baileys on a stand-in, with credentials and keys in memory: what the stand-in's own tests drive it with. */
-import {
-  BufferJSON,
-  DisconnectReason,
-  initAuthCreds,
-  makeWASocket,
-  type SignalDataSet,
-  type SignalDataTypeMap,
-} from "@whiskeysockets/baileys";
+import { DisconnectReason, makeWASocket } from "@whiskeysockets/baileys";
 import type {
-  AuthenticationCreds,
   AuthenticationState,
   BaileysEventMap,
   BinaryNode,
@@ -20,6 +12,7 @@ import { pino } from "pino";
 import { clearBaileysTimers } from "../baileys_timers.ts";
 import { textIn } from "./chat_message.ts";
 import { Feed } from "./feed.ts";
+import { MemoryAuth } from "./memory_auth.ts";
 
 const WAIT_MS = 15_000;
 
@@ -35,39 +28,6 @@ export interface Disconnect {
 export interface Received {
   message: WAMessage;
   type: BaileysEventMap["messages.upsert"]["type"];
-}
-
-/** Credentials and keys that outlive a socket. */
-export class MemoryAuth {
-  readonly creds: AuthenticationCreds;
-  readonly #rows: Map<string, unknown>;
-
-  constructor(creds: AuthenticationCreds = initAuthCreds(), rows: Iterable<[string, unknown]> = []) {
-    this.creds = creds;
-    this.#rows = new Map(rows);
-  }
-
-  /** The state as it is now: what a program killed from here on finds when it starts again. */
-  snapshot(): MemoryAuth {
-    const creds = JSON.parse(JSON.stringify(this.creds, BufferJSON.replacer), BufferJSON.reviver);
-    return new MemoryAuth(creds as AuthenticationCreds, this.#rows);
-  }
-
-  readonly keys = {
-    get: <T extends keyof SignalDataTypeMap>(type: T, ids: string[]) => {
-      const found = ids.filter((id) => this.#rows.has(`${type}/${id}`))
-        .map((id) => [id, this.#rows.get(`${type}/${id}`)]);
-      return Object.fromEntries(found) as { [id: string]: SignalDataTypeMap[T] };
-    },
-    set: (data: SignalDataSet) => {
-      for (const [type, values] of Object.entries(data)) {
-        for (const [id, value] of Object.entries(values)) {
-          if (value === null) this.#rows.delete(`${type}/${id}`);
-          else this.#rows.set(`${type}/${id}`, value);
-        }
-      }
-    },
-  };
 }
 
 /** One socket and what it has said so far. */

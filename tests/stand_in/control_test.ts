@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { BareClient, MemoryAuth, pair } from "./bare_client.ts";
+import { BareClient, pair } from "./bare_client.ts";
+import { MemoryAuth } from "./memory_auth.ts";
 import { control } from "./control.ts";
 import { type StandIn, startStandIn } from "./stand_in.ts";
 

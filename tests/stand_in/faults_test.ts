@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { Curve, WA_CERT_DETAILS } from "@whiskeysockets/baileys";
-import { BareClient, MemoryAuth, pair } from "./bare_client.ts";
+import { BareClient, pair } from "./bare_client.ts";
+import { MemoryAuth } from "./memory_auth.ts";
 import { type StandIn, startStandIn } from "./stand_in.ts";
 import { verifyXeddsa } from "../../src/whatsapp/xeddsa.ts";
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { BareClient, type MemoryAuth, pair } from "./bare_client.ts";
+import { BareClient, pair } from "./bare_client.ts";
+import type { MemoryAuth } from "./memory_auth.ts";
 import { type StandIn, startStandIn } from "./stand_in.ts";
 
 const OWN = "221771234567";

@@ -3,7 +3,8 @@ import { Buffer } from "node:buffer";
 import { Curve, DisconnectReason } from "@whiskeysockets/baileys";
 // @ts-types="@types/qrcode"
 import { toDataURL } from "qrcode";
-import { BareClient, MemoryAuth, pair } from "./bare_client.ts";
+import { BareClient, pair } from "./bare_client.ts";
+import { MemoryAuth } from "./memory_auth.ts";
 import { startStandIn } from "./stand_in.ts";
 
 const OWN = "221771234567";

@@ -5,7 +5,8 @@ import pino from "pino";
 import { baileysLogger } from "../../src/whatsapp/baileys_logger.ts";
 import { hardenBaileys } from "../../src/whatsapp/hardening.ts";
 import { UntrustedServer } from "../../src/whatsapp/server_certificate.ts";
-import { BareClient, MemoryAuth } from "../stand_in/bare_client.ts";
+import { BareClient } from "../stand_in/bare_client.ts";
+import { MemoryAuth } from "../stand_in/memory_auth.ts";
 import {
   type Certificate,
   FLAWS,
@@ -13,6 +14,7 @@ import {
   issueCertificate,
   rootKeyHexOf,
 } from "../stand_in/certificate.ts";
+import { libsignal } from "../stand_in/libsignal.ts";
 import { ServerNoise } from "../stand_in/noise.ts";
 import { startStandIn } from "../stand_in/stand_in.ts";
 
@@ -125,4 +127,16 @@ Deno.test("hardenBaileys() verifies the signatures of accounts too", () => {
   const signature = Curve.sign(account.private, message);
   assert(Curve.verify(account.public, message, signature));
   assert(!Curve.verify(account.public, Buffer.from("another"), signature));
+});
+
+Deno.test("hardenBaileys() has libsignal sign and verify natively", () => {
+  hardenBaileys(undefined);
+  const account = Curve.generateKeyPair();
+  const message = Buffer.from("for a group");
+  const signature = libsignal.calculateSignature(Buffer.from(account.private), message);
+  const again = libsignal.calculateSignature(Buffer.from(account.private), message);
+  assert.notDeepEqual(again, signature, "its own are always the same");
+  const typed = Buffer.concat([Buffer.from([5]), account.public]);
+  assert(libsignal.verifySignature(typed, message, signature));
+  assert(!libsignal.verifySignature(typed, Buffer.from("another"), signature));
 });
