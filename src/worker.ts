@@ -8,6 +8,7 @@ import { buildParts, type Parts, type WorkerOptions } from "./parts.ts";
 import { Database } from "./store/database.ts";
 import { prune } from "./store/retention.ts";
 import { hardenBaileys } from "./whatsapp/hardening.ts";
+import { spareBaileysStackTraces } from "./whatsapp/stack_traces.ts";
 
 /** How long a broker that is not there yet is waited for at start. */
 const BROKER_PATIENCE_MS = 15_000;
@@ -35,7 +36,8 @@ export interface Worker {
  * @throws {BrokerUnavailable} when there is no broker
  */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
-  hardenBaileys(options.settings.WHATSAPP_ROOT_KEY);
+  hardenBaileys(options.settings.WHATSAPP_ROOT_KEY, options.now);
+  spareBaileysStackTraces();
   const database = await Database.open(options.settings.SESSION_DIR);
   const parts = buildParts(options, database);
   try {
