@@ -3,7 +3,7 @@ import { strict as assert } from "node:assert";
 import { join } from "node:path";
 import { sharedBroker } from "../rabbitmq/shared.ts";
 import { answer, assertNoErrorsLogged, event, events, FRIEND, LINE, sendText } from "../sessions/steps.ts";
-import { type Stack, startStack } from "../stack.ts";
+import { pair, type Stack, startStack } from "../stack.ts";
 import { oldFolder, runOldWorker } from "./old_worker.ts";
 import { toOlderShape } from "./older_shape.ts";
 
@@ -82,6 +82,24 @@ for (const [writer, reshape] of SHAPES) {
     assertNoErrorsLogged(stack);
   });
 }
+
+Deno.test("A session that another worker has is adopted, but stays closed", async () => {
+  await using stack = await startStack({ broker });
+  stack.standIn.contact(FRIEND);
+  await runOldWorker(stack, LINE);
+  await stack.startWorker({ WORKER_ID: "worker-2", SESSION_DIR: join(stack.folder, "of worker-2") });
+  await pair(stack, LINE);
+
+  // Who has it may be its own old connection, for three heartbeats.
+  await stack.startWorker({ RABBITMQ_URL: `${stack.url}?heartbeat=1` });
+  const { body } = await event(stack, LINE, "error", { code: "lease_lost" });
+  assert.equal(body.workerId, "worker-1");
+  await event(stack, LINE, "closed", { workerId: "worker-1", reason: "lease_lost" });
+  assert.deepEqual(await namesIn(stack, "adopted"), [`session_6_+${LINE.phoneNumber}`]);
+  const sent = await answer(stack, await sendText(stack, LINE, 1, "by the one that has it"), "SENT");
+  assert.equal(sent.body.workerId, "worker-2");
+  assert.equal(stack.standIn.clients.length, 1);
+});
 
 /** The names of the folders in the state folder, or below it. */
 async function namesIn({ environment }: Stack, place = ""): Promise<string[]> {
