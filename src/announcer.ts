@@ -1,4 +1,4 @@
-import { eventType, type HealthStatus } from "./contract/events.ts";
+import { eventType } from "./contract/events.ts";
 import { parseJson, stringifyJson } from "./contract/json.ts";
 import type { Id } from "./contract/ids.ts";
 import { sessionName } from "./contract/addresses.ts";
@@ -6,6 +6,8 @@ import type { CommitOptions, Statement } from "./store/database.ts";
 import type { OutboxMessage } from "./store/outbox.ts";
 import type { SessionRecord } from "./store/session_records.ts";
 import type { Store } from "./store/store.ts";
+import type { Health } from "./whatsapp/states.ts";
+import type { VitalsReport } from "./whatsapp/vitals.ts";
 
 /** The queues the backend listens on. */
 export interface BackendQueues {
@@ -110,7 +112,7 @@ export class Announcer {
   /** How one number is. */
   health(
     number: Subject | { readonly numberId: Id },
-    health: { readonly status: HealthStatus; readonly reason?: string },
+    health: Health & { readonly vitals?: VitalsReport },
     options: EventOptions = {},
   ): Statement[] {
     const { queues, workerId, now } = this.#options;

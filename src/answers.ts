@@ -5,7 +5,6 @@ import type { HealthCommand, SendCommand, SessionCommand } from "./contract/comm
 import type { Refusal } from "./contract/parsed.ts";
 import type { Sender } from "./whatsapp/outbound/sender.ts";
 import type { Session } from "./whatsapp/session.ts";
-import { healthOf } from "./whatsapp/states.ts";
 
 /** Answers to what no session can carry out. Each resolves when the answer is durable. */
 export class Answers implements ReaderAnswers {
@@ -83,7 +82,7 @@ export class Answers implements ReaderAnswers {
     await this.#announcer.commit(
       session === undefined
         ? this.#announcer.health({ numberId }, { status: "NOT_FOUND" }, options)
-        : this.#announcer.health(session.record, healthOf(session.state), options),
+        : session.tellingHealth(options),
     );
   }
 

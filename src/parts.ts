@@ -25,6 +25,7 @@ import { makeStore } from "./store/store.ts";
 import { ConnectGate } from "./whatsapp/connect_gate.ts";
 import { Inbound } from "./whatsapp/inbound/inbound.ts";
 import { Sender } from "./whatsapp/outbound/sender.ts";
+import type { ProbeTimings } from "./whatsapp/probe.ts";
 import { Receipts } from "./whatsapp/receipts.ts";
 import { Sessions } from "./whatsapp/sessions.ts";
 import { WebVersions } from "./whatsapp/web_version.ts";
@@ -45,6 +46,8 @@ export interface WorkerOptions {
   readonly random?: () => number;
   /** How long each QR lives. @default WhatsApp's own times: 60 s, then 20 s each */
   readonly qrLifetimeMs?: number;
+  /** When sockets to WhatsApp are probed. @default see {@link ProbeTimings} */
+  readonly probe?: Partial<ProbeTimings>;
   /** How long a send may be held for its number before it goes back to its queue for a moment. @default 5 minutes */
   readonly sendHoldMs?: number;
   /** How long WhatsApp's page may take to say its version. @default 10 s */
@@ -157,6 +160,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
     maxQrAttempts: settings.MAX_RETRY_ATTEMPTS,
     sessionTimeoutMs: settings.SESSION_TIMEOUT,
     qrLifetimeMs: options.qrLifetimeMs,
+    probe: options.probe,
     now,
     random,
     log,

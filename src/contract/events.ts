@@ -46,6 +46,27 @@ export const healthStatus = z.enum(["HEALTHY", "UNHEALTHY", "DISCONNECTED", "NOT
 /** One of `HEALTHY`, `UNHEALTHY`, `DISCONNECTED`, `NOT_FOUND`, `BANNED`. */
 export type HealthStatus = z.output<typeof healthStatus>;
 
+const moment = milliseconds.nullable();
+
+/** What a session knows of its own health; `null` is unknown. */
+export const vitals = z.looseObject({
+  lastStanzaAt: moment,
+  lastMessageAt: moment,
+  keepaliveRoundTripMs: z.number().min(0).nullable(),
+  prekeyCount: count.nullable(),
+  reachoutTimelockUntil: moment,
+  phoneSeenAt: moment,
+  undecryptable: count,
+  deafSockets: count,
+});
+
+const ofHealth = {
+  status: healthStatus,
+  reason: z.exactOptional(z.string().min(1).nullable()),
+  warnings: z.exactOptional(z.array(word).min(1)),
+  vitals: z.exactOptional(vitals),
+};
+
 /** What a worker says of itself. `uptime` is in seconds, `memory` in bytes by kind. */
 export const workerReport = z.looseObject({
   workerId,
@@ -125,7 +146,7 @@ export const sessionEvent = z.discriminatedUnion("action", [
     action: z.literal("session_status"),
     ...common,
     numberId: rowId,
-    status: healthStatus,
+    ...ofHealth,
     reason: z.exactOptional(z.string().min(1)),
     ...time,
   }),
@@ -202,8 +223,7 @@ export type ReceivedMessage = z.output<typeof receivedMessage>;
 export const numberHealth = z.looseObject({
   action: z.exactOptional(z.literal("number_health")),
   numberId: rowId,
-  status: healthStatus,
-  reason: z.exactOptional(z.string().min(1).nullable()),
+  ...ofHealth,
   workerId,
   sessionId: z.exactOptional(sessionId),
   ...time,

@@ -5,7 +5,6 @@ import { PublishFailed } from "../broker/publishing.ts";
 import { StoreError } from "../store/database.ts";
 import type { OutboxMessage } from "../store/outbox.ts";
 import type { Session } from "../whatsapp/session.ts";
-import { healthOf } from "../whatsapp/states.ts";
 
 /** Options of {@link Reporter}. */
 export interface ReporterOptions {
@@ -45,8 +44,8 @@ export class Reporter {
     const { announcer, sessions, healthIntervalMs, now } = this.#options;
     const expiresAtMs = now() + 2 * healthIntervalMs;
     await announcer.commit(
-      sessions().flatMap(({ record, state }) =>
-        announcer.health(record, healthOf(state), { collapseKey: `health ${record.numberId}`, expiresAtMs })
+      sessions().flatMap((session) =>
+        session.tellingHealth({ collapseKey: `health ${session.record.numberId}`, expiresAtMs })
       ),
       { patient: false },
     );

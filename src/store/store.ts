@@ -6,6 +6,7 @@ import { Outbox } from "./outbox.ts";
 import { Received } from "./received.ts";
 import type { Room } from "./room.ts";
 import { SessionRecords } from "./session_records.ts";
+import { VitalRecords } from "./vital_records.ts";
 
 /** Everything a worker keeps on disk, one part a subject. */
 export interface Store {
@@ -15,6 +16,7 @@ export interface Store {
   readonly outbox: Outbox;
   readonly received: Received;
   readonly sessions: SessionRecords;
+  readonly vitals: VitalRecords;
   /** Whether there is room to write. */
   readonly room: Room;
   /** Makes writes of several parts durable together, all or none; waits for the disk: see {@link Database.commit}. */
@@ -31,6 +33,7 @@ export function makeStore(database: Database, now: () => number): Store {
     outbox: new Outbox(database, now),
     received: new Received(database, now),
     sessions: new SessionRecords(database, now),
+    vitals: new VitalRecords(database, now),
     room: database.room,
     commit: async (statements, options) => void await database.commit(statements, options),
     close: () => database.close(),

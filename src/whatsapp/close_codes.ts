@@ -1,3 +1,4 @@
+import type { Verdict } from "./probe.ts";
 import { UntrustedServer } from "./server_certificate.ts";
 
 /** What a session does when its socket is closed. */
@@ -8,6 +9,8 @@ export type Reaction =
   | "reconnect"
   /** WhatsApp takes the client for too old: find a newer version of it, else wait long. */
   | "refresh_version"
+  /** Open a new socket at once, without a word as long as that works: nothing is known to be wrong with the old one. */
+  | "exchange"
   /** Nobody scanned: count the attempt, then show another QR or give up. */
   | "next_qr_attempt"
   /** Another connection took over, or WhatsApp wants to be left alone: come back much later. */
@@ -93,6 +96,11 @@ export function closureOfError(error: unknown): Closure {
  */
 export function closureOfUpgrade(status: number): Closure {
   return { code: status, reason: "upgrade_refused", reaction: "reconnect" };
+}
+
+/** What to do about a socket that a probe has judged. Like a link that is lost: nobody has closed it, and so no code came. */
+export function closureOfVerdict(verdict: Verdict): Closure {
+  return { code: 408, reason: verdict, reaction: verdict === "deaf" ? "reconnect" : "exchange" };
 }
 
 /** Code and message of what Baileys throws: a Boom, whose code is in `output`, or an error of a library below it. */

@@ -1,3 +1,4 @@
+import type { BinaryNode } from "@whiskeysockets/baileys";
 import type { EventFields } from "../announcer.ts";
 import { phoneOfJid } from "../contract/addresses.ts";
 import type { Statement } from "../store/database.ts";
@@ -6,11 +7,16 @@ import { CredentialsUnreadable, isLinked, loadAuthState, type StoredAuthState } 
 import type { Closure } from "./close_codes.ts";
 import type { ConnectGate } from "./connect_gate.ts";
 import { type Invitation, Pairing, type PairingMethod } from "./pairing.ts";
+import type { ProbeTimings } from "./probe.ts";
 import { Retries } from "./retries.ts";
 import { type LinkedAccount, openSocket, type Socket } from "./socket.ts";
 import type { Standing, StandingContext } from "./standing.ts";
 import type { Traffic } from "./traffic.ts";
 import { OUTDATED_SENTENCE, type WebVersion, type WebVersions } from "./web_version.ts";
+import { Withheld } from "./withheld.ts";
+
+/** How long a socket may take that quietly takes the place of another: then it is news that there is none. */
+const EXCHANGE_MS = 15_000;
 
 /** What every run is given. */
 export interface RunContext extends StandingContext {
@@ -22,6 +28,8 @@ export interface RunContext extends StandingContext {
   readonly maxQrAttempts: number;
   /** How long each QR lives; WhatsApp's own times when absent. */
   readonly qrLifetimeMs?: number | undefined;
+  /** When sockets are probed. */
+  readonly probe?: Partial<ProbeTimings> | undefined;
   /** Waits until the next socket, or until the signal aborts. @default a timer */
   readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly now: () => number;
@@ -59,6 +67,9 @@ export class Run {
   #asked: boolean;
   /** Of the latest socket. */
   #webVersion: WebVersion;
+  /** The socket before was exchanged without a word, and this one is not open yet. */
+  #exchanging = false;
+  #withheld: Withheld | undefined;
 
   constructor(context: RunContext, options: RunOptions) {
     this.#context = context;
@@ -123,7 +134,7 @@ export class Run {
   /** Opens a socket, waits for its end and reacts to it. @returns when to open the next one; `undefined`: never */
   async #holdSocket(): Promise<number | undefined> {
     const { signal, standing } = this.#options;
-    const onSettled = await this.#context.gate.pass(signal, { urgent: this.#asked });
+    const onSettled = await this.#context.gate.pass(signal, { urgent: this.#asked || this.#exchanging });
     if (signal.aborted) return undefined;
     let auth: StoredAuthState;
     try {
@@ -146,7 +157,7 @@ export class Run {
 
   /** Resolves with how the socket was closed, once all it has told is handled; `undefined` when the run was over first. */
   async #socketsEnd(auth: StoredAuthState, onSettled: () => void): Promise<Closure | undefined> {
-    const { webUrl, webVersions, qrLifetimeMs } = this.#context;
+    const { webUrl, webVersions, qrLifetimeMs, probe, random } = this.#context;
     this.#webVersion = webVersions.current;
     const { signal, standing, traffic } = this.#options;
     const closed = Promise.withResolvers<Closure | undefined>();
@@ -158,6 +169,9 @@ export class Run {
       version: this.#webVersion.version,
       auth,
       qrLifetimeMs,
+      watchdogMs: this.#exchanging ? EXCHANGE_MS : undefined,
+      probe,
+      random,
       log: standing.log,
       findSent: ({ id }) => traffic.findSent(id),
       events: {
@@ -174,6 +188,12 @@ export class Run {
         onDecrypted: (message) => traffic.decrypted(message, socket),
         onReceipt: (receipt) => traffic.receipt(receipt),
         onAck: (whatsappId, error) => traffic.ack(whatsappId, error),
+        onStanza: (stanza) => this.#heard(stanza, socket),
+        onRoundTrip: (ms) => standing.vitals.roundTrip(ms),
+        onTimelock: (timelock) => {
+          standing.vitals.timelock(timelock);
+          traffic.inTurn("telling of a restriction", () => standing.tellNews());
+        },
       },
     });
     this.#socket = socket;
@@ -218,6 +238,8 @@ export class Run {
         await this.#reconnect(closure, 0);
         return wasGood ? this.#retries.afterFailureMs() : await this.#refreshVersion();
       }
+      case "exchange":
+        return await this.#exchange();
       case "restart":
       case "reconnect":
         return await this.#reconnect(closure, this.#retries.afterFailureMs());
@@ -245,18 +267,34 @@ export class Run {
     this.#account = account;
     this.#asked = false;
     this.#retries.opened();
-    await standing.enter("connected", standing.event(this.connectedFields));
+    standing.vitals.opened();
+    const quietly = this.#exchanging;
+    this.#exchanging = false;
+    await standing.enter("connected", quietly ? [] : standing.event(this.connectedFields));
     standing.log.info("connected to WhatsApp");
     await this.#context.webVersions.accepted(this.#webVersion);
   }
 
+  #heard(stanza: BinaryNode, socket: Socket): void {
+    const { standing, traffic } = this.#options;
+    standing.vitals.heard(stanza, socket.account);
+    if (!this.#withheld?.heard(stanza)) return;
+    standing.log.warn({ t: stanza.attrs.t }, "the socket before was deaf: WhatsApp had kept things back");
+    traffic.inTurn("telling of a deaf socket", () => standing.tellWasDeaf());
+  }
+
   async #reconnect({ reaction, ...cause }: Closure, pauseMs: number): Promise<number> {
     const { standing } = this.#options;
+    const deaf = cause.reason === "deaf";
+    if (deaf) standing.vitals.deafSocket();
+    if (!this.#exchanging) this.#withheld = undefined;
+    this.#exchanging = false;
     await standing.enter(
       reaction === "yield" ? "replaced" : "reconnecting",
       this.#retries.isNews(JSON.stringify(cause))
         ? standing.event({ action: "disconnected", ...cause, willReconnect: true })
         : [],
+      { deaf },
     );
     return pauseMs;
   }
@@ -270,6 +308,14 @@ export class Run {
       await standing.tell({ action: "error", code: "client_outdated", error: OUTDATED_SENTENCE });
     }
     return this.#retries.untilSomebodyActsMs();
+  }
+
+  /** Puts a new socket in the place of one that may be deaf. A number that has nothing to say must not seem to be away. */
+  async #exchange(): Promise<number> {
+    this.#exchanging = true;
+    this.#withheld = new Withheld();
+    await this.#options.standing.enter("connecting", [], { quietly: true });
+    return 0;
   }
 
   async #nextQrAttempt(): Promise<number | undefined> {

@@ -1,13 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { proto } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
+import type { EventOptions } from "../announcer.ts";
 import type { Statement } from "../store/database.ts";
 import type { SessionRecord } from "../store/session_records.ts";
 import { CredentialsUnreadable, loadCreds } from "./auth_state.ts";
 import type { Invitation, PairingMethod } from "./pairing.ts";
 import { Run, type RunContext } from "./run.ts";
-import { Standing } from "./standing.ts";
-import { healthOf, type SessionState } from "./states.ts";
+import { type HealthReport, Standing } from "./standing.ts";
+import type { SessionState } from "./states.ts";
 import { Traffic, type TrafficContext } from "./traffic.ts";
 import type { Transmission, TransmitOptions } from "./transmissions.ts";
 
@@ -34,7 +35,7 @@ export class Session {
   constructor(record: SessionRecord, context: SessionContext) {
     this.#context = context;
     this.#standing = new Standing(record, context);
-    this.#traffic = new Traffic(context, this);
+    this.#traffic = new Traffic(context, this, this.#standing.vitals);
   }
 
   get record(): SessionRecord {
@@ -45,6 +46,11 @@ export class Session {
     return this.#standing.state;
   }
 
+  /** How the number is. */
+  get health(): HealthReport {
+    return this.#standing.health;
+  }
+
   get log(): Logger {
     return this.#standing.log;
   }
@@ -52,6 +58,16 @@ export class Session {
   /** Takes over what a new command says of the session: who asked, and the backend's own id. */
   async update(changes: Partial<Omit<SessionRecord, "numberId">>): Promise<void> {
     await this.#standing.update(changes);
+  }
+
+  /** Recalls what was known of its health before the restart. */
+  async recall(): Promise<void> {
+    await this.#standing.vitals.load();
+  }
+
+  /** The event that says how the number is. */
+  tellingHealth(options?: EventOptions): Statement[] {
+    return this.#standing.tellingHealth(options);
   }
 
   /**
@@ -129,8 +145,7 @@ export class Session {
 
   /** Answers `status` for this number. */
   async reportStatus(): Promise<void> {
-    const fields = { action: "session_status", ...healthOf(this.state), state: this.state };
-    await this.#standing.tell(fields);
+    await this.#standing.tell({ action: "session_status", ...this.health, state: this.state });
   }
 
   /** Resolves with true once connected; with false when `signal` aborts or the session has no way to get there. */
@@ -142,7 +157,9 @@ export class Session {
   async transmit(jid: string, message: proto.IMessage, options: TransmitOptions): Promise<Transmission> {
     const socket = this.#run?.socket;
     if (this.state !== "connected" || socket === undefined) return { outcome: "disconnected" };
-    return await this.#traffic.transmit(socket, jid, message, options);
+    const transmission = await this.#traffic.transmit(socket, jid, message, options);
+    if (transmission.outcome === "unanswered") socket.doubt();
+    return transmission;
   }
 
   /** Closes a session nobody pairs, however its sockets come and go. */

@@ -6,7 +6,6 @@ import { stringifyJson } from "../contract/json.ts";
 import type { SessionRecord } from "../store/session_records.ts";
 import type { Store } from "../store/store.ts";
 import { Session, type SessionContext } from "./session.ts";
-import { healthOf } from "./states.ts";
 
 /** Who may open a number. No socket is opened without the lease on its number. */
 export interface NumberLeases {
@@ -80,7 +79,7 @@ export class Sessions {
   async load(): Promise<void> {
     for (const record of await this.#options.store.sessions.all()) {
       if (record.atStart === "forget") this.#ending.add(record.numberId);
-      else this.#add(record);
+      else await this.#add(record).recall();
     }
   }
 
@@ -259,14 +258,15 @@ export class Sessions {
     );
   }
 
-  async #answerCannotLogOut({ record, state }: Session): Promise<void> {
+  async #answerCannotLogOut({ record, state, health }: Session): Promise<void> {
     const { announcer } = this.#options;
+    const { vitals: _, ...status } = health;
     await announcer.commit(announcer.session(record, {
       action: "error",
       code: "not_connected",
       error:
         `Cannot log out while the session is '${state}', as WhatsApp could not be told: 'reconnect' first`,
-      ...healthOf(state),
+      ...status,
     }));
   }
 }

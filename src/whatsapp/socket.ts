@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import makeWASocket, {
+  type BinaryNode,
   Browsers,
   jidNormalizedUser,
   type proto,
@@ -12,13 +13,22 @@ import type { Logger } from "pino";
 import type { WebSocket } from "ws";
 import type { StoredAuthState } from "./auth_state.ts";
 import { baileysLogger } from "./baileys_logger.ts";
-import { type Closure, closureOf, closureOfError, closureOfUpgrade } from "./close_codes.ts";
+import {
+  type Closure,
+  closureOf,
+  closureOfError,
+  closureOfUpgrade,
+  closureOfVerdict,
+} from "./close_codes.ts";
 import { Identities } from "./identities.ts";
 import { Stanzas } from "./inbound/stanzas.ts";
 import { takeInOrder } from "./in_order.ts";
+import { Probe, type ProbeTimings } from "./probe.ts";
+import { watchReachout } from "./reachout.ts";
 import { type Receipt, receiptOf } from "./receipts.ts";
 import type { Effect } from "./signal_keys.ts";
 import { durableSignalRepository } from "./signal_repository.ts";
+import type { ReachoutTimelock } from "./vitals.ts";
 
 /** How long the server may take to answer the connection attempt. */
 const CONNECT_TIMEOUT_MS = 20_000;
@@ -29,6 +39,8 @@ export const QUERY_TIMEOUT_MS = 20_000;
  * for the cases it has none for: a link that dies during the login, for one.
  */
 const WATCHDOG_MS = 90_000;
+/** Of Baileys' own keepalive, which is for the time before the login: after that the probe asks more often. */
+const KEEP_ALIVE_INTERVAL_MS = 60_000;
 /** How long the server may take to agree to a close; `ws` would give it 30 s. */
 const END_PATIENCE_MS = 2_000;
 
@@ -44,6 +56,7 @@ export interface LinkedAccount {
 export interface SocketEvents {
   /** A QR to show; the first lives longer than those after it. */
   onQr(qr: string): void;
+  /** It is logged in, and WhatsApp answers what is asked on it. */
   onOpen(account: LinkedAccount): void;
   /** Called once; nothing follows. */
   onClose(closure: Closure): void;
@@ -58,6 +71,12 @@ export interface SocketEvents {
   onReceipt(receipt: Receipt): Promise<void>;
   /** WhatsApp's server took a message, or refused it with an error code. */
   onAck(whatsappId: string, error: string | undefined): void;
+  /** A stanza of any kind came in. Called before anybody else gets it. */
+  onStanza(stanza: BinaryNode): void;
+  /** A question was answered after so long. */
+  onRoundTrip(ms: number): void;
+  /** WhatsApp said whether the number may write to new people. */
+  onTimelock(timelock: ReachoutTimelock): void;
 }
 
 /** Options of {@link openSocket}. */
@@ -73,6 +92,10 @@ export interface SocketOptions {
   readonly qrLifetimeMs?: number | undefined;
   /** How long nothing may come of the socket before it is given up as lost (408). @default 90 s */
   readonly watchdogMs?: number | undefined;
+  /** When it is probed. */
+  readonly probe?: Partial<ProbeTimings> | undefined;
+  /** A number in [0, 1). */
+  readonly random: () => number;
   readonly log: Logger;
 }
 
@@ -82,6 +105,8 @@ export interface Socket {
   /** Who the phone is, as far as it is known: messages of before come in while the socket still opens. */
   readonly account: LinkedAccount;
   readonly identities: Identities;
+  /** A message was not answered in time: probes the socket at once. */
+  doubt(): void;
   /**
    * Closes it without a word to {@link SocketEvents}, but for messages it had already told the server it has.
    * Resolves when it is closed and its credentials are saved.
@@ -91,7 +116,8 @@ export interface Socket {
 
 /** Opens a socket to WhatsApp with the settings of a gateway that keeps nothing but what it must. */
 export function openSocket(options: SocketOptions): Socket {
-  const { url, version, auth, events, findSent, qrLifetimeMs, watchdogMs = WATCHDOG_MS, log } = options;
+  const { url, version, auth, events, findSent, qrLifetimeMs, watchdogMs = WATCHDOG_MS, random, log } =
+    options;
   const stanzas = new Stanzas(log);
   const baileys = makeWASocket({
     waWebSocketUrl: url,
@@ -101,6 +127,7 @@ export function openSocket(options: SocketOptions): Socket {
     browser: Browsers.macOS("Chrome"),
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     defaultQueryTimeoutMs: QUERY_TIMEOUT_MS,
+    keepAliveIntervalMs: KEEP_ALIVE_INTERVAL_MS,
     syncFullHistory: false,
     // The phone would stop its own notifications for as long as a companion says it is online.
     markOnlineOnConnect: false,
@@ -115,6 +142,14 @@ export function openSocket(options: SocketOptions): Socket {
     log.warn({ watchdogMs }, "nothing came of a socket to WhatsApp");
     finish(closureOf(408, "Nothing came of the connection in time"));
   }, watchdogMs);
+  const probe = new Probe({
+    send: (stanza) => baileys.sendNode(stanza),
+    newId: () => baileys.generateMessageTag(),
+    onRoundTrip: (ms) => events.onRoundTrip(ms),
+    timings: options.probe,
+    random,
+    log,
+  });
   let greeted = false;
   let ended = false;
   let saved: Promise<void> = Promise.resolve();
@@ -122,6 +157,7 @@ export function openSocket(options: SocketOptions): Socket {
   /** Nothing but messages that were acknowledged already follows. */
   const stop = async () => {
     clearTimeout(watchdog);
+    probe.stop();
     // Baileys holds events back for up to 100 ms and drops what it holds when it ends.
     baileys.ev.flush();
     ended = true;
@@ -137,6 +173,20 @@ export function openSocket(options: SocketOptions): Socket {
     stopped.catch((error) => log.error({ err: error }, "a socket to WhatsApp did not close cleanly"));
   };
 
+  const askReachout = watchReachout(baileys, {
+    onTimelock: (timelock) => events.onTimelock(timelock),
+    isOver: () => ended,
+    log,
+  });
+  /** It is open to others when the server has proved that it listens. */
+  const prove = async () => {
+    const verdict = await probe.run(() => {
+      events.onOpen(linkedAccount(auth.creds.me));
+      askReachout();
+    });
+    if (verdict !== undefined) finish(closureOfVerdict(verdict));
+  };
+
   baileys.ev.on("creds.update", () => {
     const saving = auth.save().catch((error) => log.error({ err: error }, "credentials could not be saved"));
     saved = Promise.all([saved, saving]).then(() => {});
@@ -146,8 +196,16 @@ export function openSocket(options: SocketOptions): Socket {
     if (qr !== undefined || connection !== undefined && connection !== "connecting") greeted = true;
     if (qr !== undefined || connection === "open") clearTimeout(watchdog);
     if (qr !== undefined) events.onQr(qr);
-    if (connection === "open") events.onOpen(linkedAccount(auth.creds.me));
+    if (connection === "open") {
+      prove().catch((error) => log.error({ err: error }, "a socket to WhatsApp could not be probed"));
+    }
     if (connection === "close") finish(closureOfError(lastDisconnect?.error));
+  });
+  // Bytes are the handshake's.
+  baileys.ws.on("frame", (frame: BinaryNode | Uint8Array) => {
+    if (ended || frame instanceof Uint8Array) return;
+    probe.heard(frame);
+    events.onStanza(frame);
   });
   baileys.ev.on("messages.upsert", ({ messages }) => ended || events.onMessages(messages));
   const onError = (error: unknown) => log.error({ err: error }, "a stanza of WhatsApp could not be taken");
@@ -178,6 +236,7 @@ export function openSocket(options: SocketOptions): Socket {
       return linkedAccount(auth.creds.me);
     },
     identities: new Identities(auth.keys),
+    doubt: () => probe.doubt(),
     end: stop,
   };
 }

@@ -6,21 +6,40 @@ import { parseJson } from "../contract/json.ts";
 import type { Statement } from "../store/database.ts";
 import type { SessionRecord } from "../store/session_records.ts";
 import type { Store } from "../store/store.ts";
-import { healthOf, type SessionState } from "./states.ts";
+import { type Health, healthOf, type SessionState } from "./states.ts";
+import { Vitals, type VitalsReport } from "./vitals.ts";
 
 /** What a session's standing is written and told with. */
 export interface StandingContext {
   readonly store: Store;
   readonly announcer: Announcer;
+  readonly now: () => number;
   readonly log: Logger;
+}
+
+/** How a state is entered. */
+export interface EnterOptions {
+  /** The socket before was open, and deaf. */
+  readonly deaf?: boolean;
+  /** The backend need not know: it is told when it asks, or when the next state is news as well. */
+  readonly quietly?: boolean;
+}
+
+/** What is told of a session's health. */
+export interface HealthReport extends Health {
+  readonly vitals: VitalsReport;
 }
 
 /** A session as the backend sees it: its record, its state, and the events that say so. */
 export class Standing {
+  readonly vitals: Vitals;
   readonly #context: StandingContext;
   #record: SessionRecord;
   #log: Logger;
   #state: SessionState;
+  #deaf = false;
+  /** What the backend was told last. */
+  #told: Health;
   #changed = Promise.withResolvers<void>();
 
   constructor(record: SessionRecord, context: StandingContext) {
@@ -28,6 +47,9 @@ export class Standing {
     this.#record = record;
     this.#state = record.atStart === "banned" ? "banned" : "closed";
     this.#log = this.#logOf(record);
+    const { numberId } = record;
+    this.vitals = new Vitals({ ...context, numberId, log: () => this.#log });
+    this.#told = healthOf(this.#state, { deaf: false, warnings: [] });
   }
 
   get record(): SessionRecord {
@@ -36,6 +58,12 @@ export class Standing {
 
   get state(): SessionState {
     return this.#state;
+  }
+
+  /** How the number is. */
+  get health(): HealthReport {
+    const { warnings } = this.vitals;
+    return { ...healthOf(this.#state, { deaf: this.#deaf, warnings }), vitals: this.vitals.report() };
   }
 
   /** Every line of it names the session. */
@@ -51,15 +79,48 @@ export class Standing {
   }
 
   /** Enters a state; `statements` become durable together with the news of it. */
-  async enter(state: SessionState, statements: readonly Statement[] = []): Promise<void> {
-    const before = healthOf(this.#state);
-    const after = healthOf(state);
+  async enter(
+    state: SessionState,
+    statements: readonly Statement[] = [],
+    { deaf = false, quietly = false }: EnterOptions = {},
+  ): Promise<void> {
     this.#state = state;
+    this.#deaf = deaf;
+    if (state === "ended" || state === "banned") this.vitals.forget();
     this.#changed.resolve();
     this.#changed = Promise.withResolvers();
-    const news = before.status !== after.status || before.reason !== after.reason;
+    await this.#context.announcer.commit([...statements, ...(quietly ? [] : this.#news())]);
+  }
+
+  /** The event that says how the number is. */
+  tellingHealth(options?: EventOptions): Statement[] {
+    const { health } = this;
+    this.#told = health;
+    return this.#context.announcer.health(this.#record, health, options);
+  }
+
+  /** Tells how the number is if that is news. */
+  async tellNews(): Promise<void> {
+    const news = this.#news();
+    if (news.length > 0) await this.#context.announcer.commit(news);
+  }
+
+  /** The socket before the present one was deaf, as is known only now; how the number is since follows. */
+  async tellWasDeaf(): Promise<void> {
     const { announcer } = this.#context;
-    await announcer.commit([...statements, ...(news ? announcer.health(this.#record, after) : [])]);
+    this.vitals.deafSocket();
+    const past = { status: "UNHEALTHY", reason: "deaf" } as const;
+    const telling = announcer.health(this.#record, { ...past, vitals: this.vitals.report() });
+    this.#told = past;
+    await announcer.commit([...telling, ...(this.#state === "connected" ? this.#news() : [])]);
+  }
+
+  #news(): Statement[] {
+    const { status, reason, warnings = [] } = this.health;
+    const told = this.#told;
+    const same = status === told.status && reason === told.reason &&
+      String(warnings) === String(told.warnings ?? []);
+    return same ? [] : this.tellingHealth();
   }
 
   /** An event about the session, answering the command it is carrying out. */

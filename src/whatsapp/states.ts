@@ -20,11 +20,38 @@ export type SessionState =
   /** Unlinked or given up: the session is forgotten. */
   | "ended";
 
-/** How a number in `state` is reported. */
-export function healthOf(state: SessionState): { status: HealthStatus; reason?: string } {
+/** What somebody should do something about although the number works. */
+export type HealthWarning =
+  /** No sign of the phone for 12 days; after 14 WhatsApp unlinks this device. */
+  | "phone_unseen"
+  /** WhatsApp does not let the number write to people it has not written to before. */
+  | "restricted";
+
+/** What beside the state of a session says how its number is. */
+export interface Condition {
+  /** Its last socket was open, and deaf; none has proved better since. */
+  readonly deaf: boolean;
+  /** The gravest first. */
+  readonly warnings: readonly HealthWarning[];
+}
+
+/** How a number is. */
+export interface Health {
+  readonly status: HealthStatus;
+  readonly reason?: string;
+  /** Only where there are any. */
+  readonly warnings?: readonly HealthWarning[];
+}
+
+/** How a number in `state` and `condition` is reported. */
+export function healthOf(state: SessionState, { deaf, warnings }: Condition): Health {
   switch (state) {
     case "connected":
-      return { status: "HEALTHY" };
+    case "connecting":
+    case "reconnecting":
+      if (deaf) return { status: "UNHEALTHY", reason: "deaf" };
+      if (state !== "connected") return { status: "DISCONNECTED", reason: state };
+      return { status: "HEALTHY", ...(warnings[0] === undefined ? {} : { reason: warnings[0], warnings }) };
     case "banned":
       return { status: "BANNED", reason: "banned" };
     case "unusable":

@@ -8,6 +8,7 @@ import type { Receipt, Receipts } from "./receipts.ts";
 import type { Effect } from "./signal_keys.ts";
 import type { Socket } from "./socket.ts";
 import { Transmissions } from "./transmissions.ts";
+import type { Vitals } from "./vitals.ts";
 
 /** What messages and receipts become durable with. */
 export interface TrafficContext {
@@ -30,10 +31,12 @@ export interface TrafficOwner {
 export class Traffic extends Transmissions {
   readonly #context: TrafficContext;
   readonly #owner: TrafficOwner;
+  readonly #vitals: Vitals;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(context: TrafficContext, owner: TrafficOwner) {
+  constructor(context: TrafficContext, owner: TrafficOwner, vitals: Vitals) {
     super();
+    this.#vitals = vitals;
     this.#context = context;
     this.#owner = owner;
   }
@@ -93,6 +96,7 @@ export class Traffic extends Transmissions {
   async #received(message: WAMessage, socket: Socket): Promise<void> {
     const { inbound } = this.#context;
     await inbound.take(this.#owner.record, await identified(message, socket), socket.account);
+    await this.#vitals.message(message);
   }
 
   /** Written down here and not by whoever waits: the ack may come after the wait was given up. */

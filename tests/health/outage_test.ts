@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import { Announcer } from "../../src/announcer.ts";
+import { Announcer, type EventOptions } from "../../src/announcer.ts";
 import { PublishFailed } from "../../src/broker/publishing.ts";
 import { Reporter } from "../../src/health/reporter.ts";
 import { makeLog } from "../../src/log.ts";
@@ -34,15 +34,16 @@ function startReporter() {
     newId: () => String(++id),
     onNews: () => {},
   });
-  const sessions = Array.from({ length: NUMBERS }, (_, index) => ({
-    record: {
+  const sessions = Array.from({ length: NUMBERS }, (_, index) => {
+    const record = {
       numberId: String(index),
       numberIdJson: String(index),
       phoneNumber: "221771234567",
       atStart: "open",
-    },
-    state: "connected",
-  })) as unknown as Session[];
+    } as const;
+    const tellingHealth = (options: EventOptions) => announcer.health(record, { status: "HEALTHY" }, options);
+    return { record, tellingHealth };
+  }) as unknown as Session[];
   const reporter = new Reporter({
     announcer,
     publishNow: (message) => {

@@ -24,8 +24,9 @@ GET  /control/contacts/NUMBER/inbox        messages received, with their repeats
 GET  /control/contacts/NUMBER/receipts     what became of the messages sent
 POST /control/close                        {"code":440,"number"?}; 401 403 405 408 411 419 428 440 500 503 515
 POST /control/drop                         {"number"?}; cuts links without a word
+POST /control/deafen                       {"to":"everything"|"queries"|"deliveries","number"?}; the links open now
 POST /control/faults                       any of {"ackDelayMs","dropAcks","silence","untrustedCertificate",
-                                           "tamperedAccount","refCount","refLifetimeMs","upgradeStatus",
+                                           "tamperedAccount","refCount","refLifetimeMs","upgradeStatus","skewMs",
                                            "upgradeHangsUp","loginRefusal","leastRevision","sendRefusal"};
                                            null: off;
                                            "tamperedAccount": ${ACCOUNT_FLAWS.join(" ")};
@@ -48,6 +49,7 @@ const behaviour = z.strictObject({
 const sending = z.strictObject({ to: z.string(), text: z.string() });
 const reading = z.strictObject({ id: z.string() });
 const dropping = z.strictObject({ number: z.string().optional() });
+const deafening = dropping.extend({ to: z.enum(["everything", "queries", "deliveries"]) });
 const closing = dropping.extend({ code: z.int() });
 
 const orOff = <T extends z.ZodType>(rule: T) => rule.nullable().transform((value) => value ?? undefined);
@@ -64,6 +66,7 @@ const faults = z.strictObject({
   loginRefusal: orOff(z.int()),
   leastRevision: orOff(z.int()),
   sendRefusal: orOff(z.int()),
+  skewMs: z.int(),
 }).partial();
 
 const page = z.strictObject({ revision: z.int() });
@@ -111,6 +114,10 @@ const HANDLERS: Record<string, Handler> = {
     standIn.faults.closeWith(code, number);
   },
   "POST drop": ({ standIn, body }) => standIn.faults.dropLinks(json(dropping, body).number),
+  "POST deafen": ({ standIn, body }) => {
+    const { to, number } = json(deafening, body);
+    standIn.faults.deafen(to, number);
+  },
   "POST faults": ({ standIn, body }) => {
     Object.assign(standIn.faults, json(faults, body));
   },

@@ -3,7 +3,7 @@ import { S_WHATSAPP_NET } from "@whiskeysockets/baileys";
 import type { BinaryNode } from "@whiskeysockets/baileys";
 import type { Flaw } from "./certificate.ts";
 import type { AccountFlaw } from "./device_identity.ts";
-import type { Link } from "./link.ts";
+import type { Deafness, Link } from "./link.ts";
 import { element } from "./nodes.ts";
 
 /** How many QR codes a real server offers before it gives up. */
@@ -64,6 +64,8 @@ export class Faults {
   leastRevision: number | undefined;
   /** The error every client message is refused with. */
   sendRefusal: number | undefined;
+  /** How far the server's clock is ahead of the machine's. */
+  skewMs = 0;
 
   readonly #links: () => Link[];
 
@@ -80,6 +82,11 @@ export class Faults {
   /** Cuts the open links (of one phone) without a word, as a lost network does. */
   dropLinks(number?: string): void {
     for (const link of this.#of(number)) link.drop();
+  }
+
+  /** Makes the open links (of one phone) deaf for the rest of their lives; later links are sound. */
+  deafen(to: Deafness, number?: string): void {
+    for (const link of this.#of(number)) link.deafness = to;
   }
 
   /** Refuses the websocket upgrade from now on; null lets it through again. For `hangUp` see `upgradeHangsUp`. */

@@ -21,12 +21,19 @@ export interface LinkOwner {
   onError(link: Link, error: Error): void;
 }
 
+/** What a link that looks open leaves away: all it could say, its answers but for pings, or what it should deliver. */
+export type Deafness = "everything" | "queries" | "deliveries";
+
+const DELIVERIES: readonly string[] = ["message", "receipt", "notification"];
+
 /** A live connection. */
 export class Link {
   /** The registered device at the other end, once it has logged in. */
   companion: Companion | undefined;
   /** The registration in progress, for a client that has no account yet. */
   pairing: Pairing | undefined;
+  /** Set by a fault; as long as the link lives. */
+  deafness: Deafness | undefined;
 
   readonly #socket: WebSocket;
   readonly #owner: LinkOwner;
@@ -55,7 +62,8 @@ export class Link {
 
   /** Sends a stanza. False when the link is no longer open, or playing dead. */
   send(node: BinaryNode): boolean {
-    if (!this.isOpen || this.#owner.isSilent()) return false;
+    if (!this.isOpen || this.#isSilent) return false;
+    if (this.deafness === "deliveries" && DELIVERIES.includes(node.tag)) return false;
     this.#write(this.#noise!.seal(encodeBinaryNode(node)));
     return true;
   }
@@ -79,6 +87,10 @@ export class Link {
     this.#socket.terminate();
   }
 
+  get #isSilent(): boolean {
+    return this.#owner.isSilent() || this.deafness === "everything";
+  }
+
   #write(payload: Uint8Array): void {
     const frame = Buffer.alloc(3 + payload.length);
     frame.writeUIntBE(payload.length, 0, 3);
@@ -88,7 +100,7 @@ export class Link {
 
   /** Deciphers at once, in order of arrival; handling waits its turn. */
   #take(data: Buffer): void {
-    if (this.#owner.isSilent() && this.#state === "open") return;
+    if (this.#isSilent && this.#state === "open") return;
     this.#bytes = Buffer.concat([this.#bytes, data]);
     try {
       if (this.#state === "intro") this.#readIntroduction();
@@ -144,7 +156,10 @@ export class Link {
     const id = node.attrs.id ?? "";
     const reply = node.tag === "iq" && node.attrs.type !== "get" && node.attrs.type !== "set" &&
       this.#replies.get(id);
-    if (!reply) return this.#owner.onStanza(this, node);
+    if (!reply) {
+      const isUnheard = this.deafness === "queries" && node.tag === "iq" && node.attrs.xmlns !== "w:p";
+      return isUnheard ? undefined : this.#owner.onStanza(this, node);
+    }
     this.#replies.delete(id);
     reply.resolve(node);
   }

@@ -83,7 +83,7 @@ export class StandIn implements LinkOwner, AsyncDisposable {
       pairings: this.#pairings,
       codeRequests: this.#codeRequests,
       closed: this.#closing.signal,
-      now,
+      now: () => now() + this.faults.skewMs,
       background: (what, work) => this.#background(what, work),
     };
     this.#server.on("connection", (socket) => {

@@ -24,12 +24,16 @@ async function open(url: string, options: Partial<SocketOptions> = {}) {
     onDecrypted: () => Promise.resolve({ statements: [] }),
     onReceipt: () => Promise.resolve(),
     onAck: () => {},
+    onStanza: () => {},
+    onRoundTrip: () => {},
+    onTimelock: () => {},
   };
   const socket = openSocket({
     url,
     auth: await loadAuthState(store.credentials, "6"),
     events,
     findSent: () => Promise.resolve(undefined),
+    random: () => 0.5,
     log: pino({ level: "silent" }),
     ...options,
   });

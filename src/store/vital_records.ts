@@ -1,0 +1,75 @@
+import type { Database } from "./database.ts";
+import type { ReceivedKey } from "./received.ts";
+
+/** How many undecryptable messages of a number are remembered, so that who sends rubbish does not fill the disk. */
+const UNDECRYPTABLE_KEPT = 1_000;
+
+/** What a restart must not make a session forget about its own health. */
+export interface VitalRecord {
+  /** The last sign of the phone; `undefined` when none was seen. */
+  readonly phoneSeenAtMs: number | undefined;
+  /** Since when signs of the phone are looked for; `undefined` when they are not yet. */
+  readonly phoneWatchedSinceMs: number | undefined;
+  /** How many messages came in and could not be decrypted to this day, at most 1,000. */
+  readonly undecryptable: number;
+}
+
+/** The vitals of every number that outlive the process. */
+export class VitalRecords {
+  readonly #database: Database;
+  readonly #now: () => number;
+
+  constructor(database: Database, now: () => number) {
+    this.#database = database;
+    this.#now = now;
+  }
+
+  async read(numberId: string): Promise<VitalRecord> {
+    const phone = await this.#database.selectOne("SELECT * FROM phone WHERE number_id = ?", numberId);
+    return {
+      phoneSeenAtMs: phone?.seen_at == null ? undefined : Number(phone.seen_at),
+      phoneWatchedSinceMs: phone && Number(phone.watched_since),
+      undecryptable: await this.#countUndecryptable(numberId),
+    };
+  }
+
+  /** Signs of the phone are looked for from now on; `seenAtMs` is the last one. Fails at once when the disk does. */
+  async notePhone(numberId: string, seenAtMs: number | undefined): Promise<void> {
+    await this.#database.commit([{
+      sql: `INSERT INTO phone (number_id, seen_at, watched_since) VALUES (?, ?, ?)
+            ON CONFLICT (number_id) DO UPDATE SET seen_at = coalesce(excluded.seen_at, seen_at)`,
+      parameters: [numberId, seenAtMs ?? null, this.#now()],
+    }], { patient: false });
+  }
+
+  /** A message could not be decrypted. @returns how many of the number's there are now */
+  async noteUndecryptable({ numberId, chat, whatsappId }: ReceivedKey): Promise<number> {
+    await this.#database.commit([{
+      sql: "INSERT OR IGNORE INTO undecryptable (number_id, chat, whatsapp_id, noted_at) VALUES (?, ?, ?, ?)",
+      parameters: [numberId, chat, whatsappId, this.#now()],
+    }, {
+      sql: `DELETE FROM undecryptable WHERE number_id = ? AND (chat, whatsapp_id) IN (
+              SELECT chat, whatsapp_id FROM undecryptable WHERE number_id = ?
+              ORDER BY noted_at DESC LIMIT -1 OFFSET ${UNDECRYPTABLE_KEPT})`,
+      parameters: [numberId, numberId],
+    }]);
+    return await this.#countUndecryptable(numberId);
+  }
+
+  /** A message was decrypted, perhaps after all. @returns how many of the number's could not be */
+  async noteDecrypted({ numberId, chat, whatsappId }: ReceivedKey): Promise<number> {
+    await this.#database.commit([{
+      sql: "DELETE FROM undecryptable WHERE number_id = ? AND chat = ? AND whatsapp_id = ?",
+      parameters: [numberId, chat, whatsappId],
+    }]);
+    return await this.#countUndecryptable(numberId);
+  }
+
+  async #countUndecryptable(numberId: string): Promise<number> {
+    const row = await this.#database.selectOne(
+      "SELECT count(*) AS count FROM undecryptable WHERE number_id = ?",
+      numberId,
+    );
+    return Number(row?.count ?? 0);
+  }
+}

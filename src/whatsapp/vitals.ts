@@ -1,0 +1,173 @@
+import { type BinaryNode, proto, type WAMessage } from "@whiskeysockets/baileys";
+import type { Logger } from "pino";
+import type { Store } from "../store/store.ts";
+import type { HealthWarning } from "./states.ts";
+import { isMessageOfOthers, type OwnAddresses, phoneSeenIn, prekeyCountIn } from "./vital_stanzas.ts";
+
+/** WhatsApp unlinks a companion whose phone was away for 14 days; this long before there is still time to fetch it. */
+export const PHONE_UNSEEN_MS = 12 * 24 * 60 * 60_000;
+/** Signs of the phone come with every message that is sent; one an hour is worth writing down. */
+const PHONE_NOTED_EVERY_MS = 60 * 60_000;
+
+/** A session's vitals as they are told. Moments are in ms since the epoch, `null` where nothing is known. */
+export interface VitalsReport {
+  /** The last stanza of any kind that WhatsApp sent; since the worker's start, as all but the phone and the undecryptable. */
+  readonly lastStanzaAt: number | null;
+  /** The last message of somebody else that came in. */
+  readonly lastMessageAt: number | null;
+  /** How long WhatsApp took to answer the last question: the keepalive, as a rule. */
+  readonly keepaliveRoundTripMs: number | null;
+  /** How many of this device's prekeys the server had left when it was asked last. */
+  readonly prekeyCount: number | null;
+  /** Until when WhatsApp lets the number write to nobody new; `null` also when it may. */
+  readonly reachoutTimelockUntil: number | null;
+  /** The last sign of the number's phone. */
+  readonly phoneSeenAt: number | null;
+  /** Messages that came in, could not be decrypted, and have not come again in a form that could; at most 1,000. */
+  readonly undecryptable: number;
+  /** Sockets that were open and on which nothing came any more. */
+  readonly deafSockets: number;
+}
+
+/** What WhatsApp says of an account that reaches out to too many strangers. */
+export interface ReachoutTimelock {
+  readonly isActive?: boolean | undefined;
+  readonly timeEnforcementEnds?: Date | undefined;
+}
+
+/** Options of {@link Vitals}. */
+export interface VitalsOptions {
+  readonly numberId: string;
+  readonly store: Store;
+  readonly now: () => number;
+  readonly log: () => Logger;
+}
+
+/** What a session knows of its own health, from what its sockets hear. It holds on to no stanza. */
+export class Vitals {
+  readonly #options: VitalsOptions;
+  #lastStanzaAtMs: number | undefined;
+  #lastMessageAtMs: number | undefined;
+  #roundTripMs: number | undefined;
+  #prekeyCount: number | undefined;
+  /** `Infinity` while WhatsApp does not say until when. */
+  #timelockUntilMs = 0;
+  #phoneSeenAtMs: number | undefined;
+  #phoneNotedAtMs = 0;
+  #phoneWatchedSinceMs: number | undefined;
+  #phoneMissed = false;
+  #undecryptable = 0;
+  #deafSockets = 0;
+
+  constructor(options: VitalsOptions) {
+    this.#options = options;
+  }
+
+  /** Recalls what was known before the restart. */
+  async load(): Promise<void> {
+    const { store, numberId } = this.#options;
+    const { phoneSeenAtMs, phoneWatchedSinceMs, undecryptable } = await store.vitals.read(numberId);
+    this.#phoneSeenAtMs = phoneSeenAtMs;
+    this.#phoneNotedAtMs = phoneSeenAtMs ?? 0;
+    this.#phoneWatchedSinceMs = phoneWatchedSinceMs;
+    this.#undecryptable = undecryptable;
+  }
+
+  /** A socket is open: from now on the phone could give signs. */
+  opened(): void {
+    if (this.#phoneWatchedSinceMs === undefined) this.#notePhone(undefined);
+  }
+
+  /** The device is linked no more: what was known of its phone and its messages is another's. */
+  forget(): void {
+    this.#phoneSeenAtMs = this.#phoneWatchedSinceMs = this.#prekeyCount = undefined;
+    this.#phoneNotedAtMs = this.#timelockUntilMs = this.#undecryptable = 0;
+    this.#phoneMissed = false;
+  }
+
+  /** A stanza came in. */
+  heard(stanza: BinaryNode, own: OwnAddresses): void {
+    const nowMs = this.#options.now();
+    this.#lastStanzaAtMs = nowMs;
+    if (isMessageOfOthers(stanza, own)) this.#lastMessageAtMs = nowMs;
+    this.#prekeyCount = prekeyCountIn(stanza) ?? this.#prekeyCount;
+    const seenAtMs = phoneSeenIn(stanza, own, nowMs);
+    if (seenAtMs !== undefined && seenAtMs > (this.#phoneSeenAtMs ?? 0)) this.#seePhone(seenAtMs);
+  }
+
+  /** A question was answered. */
+  roundTrip(ms: number): void {
+    this.#roundTripMs = ms;
+  }
+
+  /** A socket turned out to be deaf. */
+  deafSocket(): void {
+    this.#deafSockets++;
+  }
+
+  /** WhatsApp said whether the number may write to people it has not written to before. */
+  timelock({ isActive, timeEnforcementEnds }: ReachoutTimelock): void {
+    this.#timelockUntilMs = isActive ? timeEnforcementEnds?.getTime() ?? Infinity : 0;
+  }
+
+  /** Takes note of a message that Baileys could not decrypt, or now could. */
+  async message({ key, messageStubType }: WAMessage): Promise<void> {
+    const { store, numberId } = this.#options;
+    if (!key.remoteJid || !key.id) return;
+    const message = { numberId, chat: key.remoteJid, whatsappId: key.id };
+    if (messageStubType === proto.WebMessageInfo.StubType.CIPHERTEXT) {
+      this.#undecryptable = await store.vitals.noteUndecryptable(message);
+    } else if (this.#undecryptable > 0) {
+      this.#undecryptable = await store.vitals.noteDecrypted(message);
+    }
+  }
+
+  /** What somebody should do something about although the number works, the gravest first. */
+  get warnings(): HealthWarning[] {
+    const nowMs = this.#options.now();
+    const sinceMs = this.#phoneSeenAtMs ?? this.#phoneWatchedSinceMs ?? nowMs;
+    const unseen = nowMs - sinceMs > PHONE_UNSEEN_MS;
+    if (unseen && !this.#phoneMissed) {
+      this.#options.log().warn(
+        { phoneSeenAt: this.#phoneSeenAtMs },
+        "no sign of the phone for 12 days: WhatsApp unlinks this device after 14, open WhatsApp on the phone",
+      );
+    }
+    this.#phoneMissed = unseen;
+    return [
+      ...(unseen ? ["phone_unseen" as const] : []),
+      ...(this.#timelockUntilMs > nowMs ? ["restricted" as const] : []),
+    ];
+  }
+
+  /** The vitals as they are now. */
+  report(): VitalsReport {
+    const untilMs = this.#timelockUntilMs;
+    return {
+      lastStanzaAt: this.#lastStanzaAtMs ?? null,
+      lastMessageAt: this.#lastMessageAtMs ?? null,
+      keepaliveRoundTripMs: this.#roundTripMs === undefined ? null : Math.round(this.#roundTripMs * 10) / 10,
+      prekeyCount: this.#prekeyCount ?? null,
+      reachoutTimelockUntil: untilMs > this.#options.now() && untilMs !== Infinity ? untilMs : null,
+      phoneSeenAt: this.#phoneSeenAtMs ?? null,
+      undecryptable: this.#undecryptable,
+      deafSockets: this.#deafSockets,
+    };
+  }
+
+  #seePhone(atMs: number): void {
+    this.#phoneSeenAtMs = atMs;
+    if (atMs - this.#phoneNotedAtMs >= PHONE_NOTED_EVERY_MS) this.#notePhone(atMs);
+  }
+
+  #notePhone(seenAtMs: number | undefined): void {
+    const { store, numberId, now, log } = this.#options;
+    this.#phoneNotedAtMs = seenAtMs ?? 0;
+    this.#phoneWatchedSinceMs ??= now();
+    store.vitals.notePhone(numberId, seenAtMs).catch((error) => {
+      // It is known here; the next sign is written down again.
+      this.#phoneNotedAtMs = 0;
+      log().debug({ err: error }, "a sign of the phone could not be written down");
+    });
+  }
+}
