@@ -4,6 +4,15 @@ import { plaintext } from "./migrations/0003_plaintext.ts";
 import { sendAge } from "./migrations/0004_send_age.ts";
 import { setAside } from "./migrations/0005_set_aside.ts";
 import { vitals } from "./migrations/0006_vitals.ts";
+import { retry } from "./migrations/0007_retry.ts";
 
 /** Schema changes in order: the state folder's `PRAGMA user_version` is how many of them it has seen. Only ever append. */
-export const MIGRATIONS: readonly string[] = [initial, outboxExpiry, plaintext, sendAge, setAside, vitals];
+export const MIGRATIONS: readonly string[] = [
+  initial,
+  outboxExpiry,
+  plaintext,
+  sendAge,
+  setAside,
+  vitals,
+  retry,
+];

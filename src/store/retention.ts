@@ -13,5 +13,6 @@ export async function prune(store: Store, nowMs: number, signal: AbortSignal): P
   await store.outbox.dropExpired();
   await store.ledger.prune(nowMs - MEMORY_MS, signal);
   await store.received.prune(nowMs - MEMORY_MS, signal);
+  await store.retryCounts.prune(nowMs - MEMORY_MS, signal);
   await store.ledger.boundContent(CONTENT_BYTES, signal);
 }

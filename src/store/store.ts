@@ -4,6 +4,7 @@ import { Ledger } from "./ledger.ts";
 import { Memory } from "./memory.ts";
 import { Outbox } from "./outbox.ts";
 import { Received } from "./received.ts";
+import { RetryCounts } from "./retry_counts.ts";
 import type { Room } from "./room.ts";
 import { SessionRecords } from "./session_records.ts";
 import { VitalRecords } from "./vital_records.ts";
@@ -15,6 +16,7 @@ export interface Store {
   readonly memory: Memory;
   readonly outbox: Outbox;
   readonly received: Received;
+  readonly retryCounts: RetryCounts;
   readonly sessions: SessionRecords;
   readonly vitals: VitalRecords;
   /** Whether there is room to write. */
@@ -32,6 +34,7 @@ export function makeStore(database: Database, now: () => number): Store {
     memory: new Memory(database),
     outbox: new Outbox(database, now),
     received: new Received(database, now),
+    retryCounts: new RetryCounts(database, now),
     sessions: new SessionRecords(database, now),
     vitals: new VitalRecords(database, now),
     room: database.room,

@@ -173,7 +173,8 @@ export class Run {
       probe,
       random,
       log: standing.log,
-      findSent: ({ id }) => traffic.findSent(id),
+      findSent: (key) => traffic.findSent(key, socket),
+      retryCounts: traffic.retryCounts,
       events: {
         onQr: (qr) => {
           onSettled();

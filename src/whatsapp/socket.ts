@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import makeWASocket, {
   type BinaryNode,
   Browsers,
+  type CacheStore,
   jidNormalizedUser,
   type proto,
   type WAMessage,
@@ -26,6 +27,7 @@ import { takeInOrder } from "./in_order.ts";
 import { Probe, type ProbeTimings } from "./probe.ts";
 import { watchReachout } from "./reachout.ts";
 import { type Receipt, receiptOf } from "./receipts.ts";
+import { limitRequests, MAX_RETRY_COUNT } from "./resends.ts";
 import type { Effect } from "./signal_keys.ts";
 import { durableSignalRepository } from "./signal_repository.ts";
 import type { ReachoutTimelock } from "./vitals.ts";
@@ -88,6 +90,8 @@ export interface SocketOptions {
   readonly events: SocketEvents;
   /** Finds what was sent, for a contact that could not decrypt it. */
   readonly findSent: (key: WAMessageKey) => Promise<proto.IMessage | undefined>;
+  /** Where Baileys counts how often messages were asked for again. */
+  readonly retryCounts: CacheStore;
   /** How long each QR lives; WhatsApp's own times when absent. */
   readonly qrLifetimeMs?: number | undefined;
   /** How long nothing may come of the socket before it is given up as lost (408). @default 90 s */
@@ -116,8 +120,18 @@ export interface Socket {
 
 /** Opens a socket to WhatsApp with the settings of a gateway that keeps nothing but what it must. */
 export function openSocket(options: SocketOptions): Socket {
-  const { url, version, auth, events, findSent, qrLifetimeMs, watchdogMs = WATCHDOG_MS, random, log } =
-    options;
+  const {
+    url,
+    version,
+    auth,
+    events,
+    findSent,
+    retryCounts,
+    qrLifetimeMs,
+    watchdogMs = WATCHDOG_MS,
+    random,
+    log,
+  } = options;
   const stanzas = new Stanzas(log);
   const baileys = makeWASocket({
     waWebSocketUrl: url,
@@ -132,6 +146,8 @@ export function openSocket(options: SocketOptions): Socket {
     // The phone would stop its own notifications for as long as a companion says it is online.
     markOnlineOnConnect: false,
     getMessage: findSent,
+    msgRetryCounterCache: retryCounts,
+    maxMsgRetryCount: MAX_RETRY_COUNT,
     makeSignalRepository: durableSignalRepository(auth, async (ciphertext, plaintext) => {
       const message = stanzas.messageOf(ciphertext, plaintext, auth.creds.me);
       return message === undefined ? { statements: [] } : await events.onDecrypted(message);
@@ -142,6 +158,7 @@ export function openSocket(options: SocketOptions): Socket {
     log.warn({ watchdogMs }, "nothing came of a socket to WhatsApp");
     finish(closureOf(408, "Nothing came of the connection in time"));
   }, watchdogMs);
+  limitRequests(baileys);
   const probe = new Probe({
     send: (stanza) => baileys.sendNode(stanza),
     newId: () => baileys.generateMessageTag(),

@@ -1,10 +1,11 @@
-import { proto, type WAMessage } from "@whiskeysockets/baileys";
+import type { CacheStore, proto, WAMessage, WAMessageKey } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
 import type { Announcer } from "../announcer.ts";
 import type { SessionRecord } from "../store/session_records.ts";
 import type { Store } from "../store/store.ts";
 import type { Inbound } from "./inbound/inbound.ts";
 import type { Receipt, Receipts } from "./receipts.ts";
+import { findSent, retryCounts } from "./resends.ts";
 import type { Effect } from "./signal_keys.ts";
 import type { Socket } from "./socket.ts";
 import { Transmissions } from "./transmissions.ts";
@@ -85,12 +86,14 @@ export class Traffic extends Transmissions {
   }
 
   /** What was sent under this id, for a contact that could not decrypt it. */
-  async findSent(whatsappId: string | null | undefined): Promise<proto.IMessage | undefined> {
-    const { ledger } = this.#context.store;
-    const sent = whatsappId
-      ? await ledger.findByWhatsappId(this.#owner.record.numberId, whatsappId)
-      : undefined;
-    return sent?.content && proto.Message.decode(sent.content);
+  findSent(key: WAMessageKey, socket: Socket): Promise<proto.IMessage | undefined> {
+    const { record: { numberId }, log } = this.#owner;
+    return findSent(this.#context.store, { key, numberId, socket, log });
+  }
+
+  /** How often this number's messages were asked for again. */
+  get retryCounts(): CacheStore {
+    return retryCounts(this.#context.store, this.#owner.record.numberId);
   }
 
   async #received(message: WAMessage, socket: Socket): Promise<void> {

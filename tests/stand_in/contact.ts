@@ -1,7 +1,6 @@
 /** Somebody with a phone: an account whose messages are truly encrypted and decrypted. */
 import { randomBytes } from "node:crypto";
 import { Buffer } from "node:buffer";
-import { encodeBigEndian } from "@whiskeysockets/baileys";
 import type { BinaryNode, proto } from "@whiskeysockets/baileys";
 import { type ContactMessage, type Receipt, stanzaType, textIn } from "./chat_message.ts";
 import type { Companion } from "./companion.ts";
@@ -11,8 +10,8 @@ import { Feed } from "./feed.ts";
 import type { Hub } from "./hub.ts";
 import { element } from "./nodes.ts";
 import { verifyDeviceIdentity } from "./device_identity.ts";
-import { bundleNodes, type PreKeyBundle } from "./prekeys.ts";
-import { readRetryBundle } from "./retry.ts";
+import type { PreKeyBundle } from "./prekeys.ts";
+import { readRetryBundle, retryReceipt } from "./retry.ts";
 import { type Ciphertext, SignalPeer } from "./signal_peer.ts";
 
 /** After this many failed attempts at one message a phone stops asking for it. */
@@ -73,7 +72,7 @@ export class Contact implements Endpoint {
   readonly #posted = new Map<string, { device: Endpoint; envelope: Envelope }[]>();
   /** Who has this person's key for which group. */
   readonly #haveSenderKey = new Set<string>();
-  readonly #unread: { envelope: Envelope; error: Error }[] = [];
+  readonly #unread = new Feed<{ envelope: Envelope; error: Error }>();
   #damaged = 0;
   #unreadable = 0;
   #tail: Promise<void> = Promise.resolve();
@@ -208,11 +207,24 @@ export class Contact implements Endpoint {
     this.#unreadable = count;
   }
 
-  /** Asks for what could not be decrypted and was not asked for yet. */
-  async askAgain(): Promise<void> {
-    await this.#inTurn(async () => {
-      for (const { envelope, error } of this.#unread.splice(0)) await this.#askAgain(envelope, error);
-    });
+  /** The next message that could not be decrypted; for a contact that does not ask by itself. */
+  async unread(timeoutMs: number = DEFAULT_WAIT_MS): Promise<Envelope> {
+    return (await this.#nextUnread(timeoutMs)).envelope;
+  }
+
+  /** Asks for the next message that could not be decrypted; for a contact that does not by itself. */
+  async askAgain(timeoutMs: number = DEFAULT_WAIT_MS): Promise<void> {
+    const { envelope, error } = await this.#nextUnread(timeoutMs);
+    await this.#inTurn(() => this.#askAgain(envelope, error));
+  }
+
+  /** Asks a number's companions for any message, as if it had come and could not be decrypted. */
+  async askFor(id: string, number: string): Promise<void> {
+    const timestampS = Math.floor(this.hub.now() / 1000);
+    const receipt = await retryReceipt(this.signal, { id, from: this.lid, attempt: 1, timestampS });
+    for (const device of this.hub.directory.byNumber(number)!.companions.values()) {
+      device.mailbox.put(receipt);
+    }
   }
 
   takeBundle(): Promise<PreKeyBundle> {
@@ -247,6 +259,7 @@ export class Contact implements Endpoint {
   close(): void {
     this.#inbox.close();
     this.#receipts.close();
+    this.#unread.close();
     this.signal.close();
   }
 
@@ -351,6 +364,10 @@ export class Contact implements Endpoint {
     if (message) message.repeats++;
   }
 
+  #nextUnread(timeoutMs: number): Promise<{ envelope: Envelope; error: Error }> {
+    return this.#unread.next(`message that ${this.number} cannot read`, () => true, timeoutMs);
+  }
+
   #addressFor({ addressing }: Envelope): string {
     return (this.answersAs ?? addressing) === "lid" ? this.lid : this.jid;
   }
@@ -373,16 +390,12 @@ export class Contact implements Endpoint {
     const attempt = (this.#failures.get(id) ?? 0) + 1;
     this.#failures.set(id, attempt);
     if (attempt > MAX_RETRIES) throw new Error(`Gave up after ${MAX_RETRIES} attempts: ${error.message}`);
-    const t = String(Math.floor(this.hub.now() / 1000));
-    const content = [
-      element("retry", { count: String(attempt), id, t, v: "1" }),
-      element("registration", {}, encodeBigEndian(this.signal.registrationId)),
-    ];
-    if (attempt > 1) {
-      const [, ...keys] = bundleNodes(await this.signal.bundle());
-      content.push(element("keys", {}, keys));
-    }
-    const attrs = { id, from: this.#addressFor(envelope), type: "retry", t };
-    from.owner.companions.get(from.deviceId)?.mailbox.put(element("receipt", attrs, content));
+    const receipt = await retryReceipt(this.signal, {
+      id,
+      from: this.#addressFor(envelope),
+      attempt,
+      timestampS: Math.floor(this.hub.now() / 1000),
+    });
+    from.owner.companions.get(from.deviceId)?.mailbox.put(receipt);
   }
 }

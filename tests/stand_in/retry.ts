@@ -1,8 +1,37 @@
-/** The keys a retry receipt may bring along. */
-import { getBinaryNodeChild } from "@whiskeysockets/baileys";
+/** Retry receipts: how a device asks for what it could not decrypt, and the keys it may bring along. */
+import { encodeBigEndian, getBinaryNodeChild } from "@whiskeysockets/baileys";
 import type { BinaryNode } from "@whiskeysockets/baileys";
-import { childBytes, childUint } from "./nodes.ts";
-import { type PreKeyBundle, readPreKey, readSignedPreKey } from "./prekeys.ts";
+import { childBytes, childUint, element } from "./nodes.ts";
+import { bundleNodes, type PreKeyBundle, readPreKey, readSignedPreKey } from "./prekeys.ts";
+import type { SignalPeer } from "./signal_peer.ts";
+
+/** What a phone asks for. */
+export interface RetryRequest {
+  /** The message. */
+  id: string;
+  /** The phone's own address. */
+  from: string;
+  /** From the second attempt on the receipt brings keys for a new session. */
+  attempt: number;
+  timestampS: number;
+}
+
+/** A phone's retry receipt. */
+export async function retryReceipt(
+  signal: SignalPeer,
+  { id, from, attempt, timestampS }: RetryRequest,
+): Promise<BinaryNode> {
+  const t = String(timestampS);
+  const content = [
+    element("retry", { count: String(attempt), id, t, v: "1" }),
+    element("registration", {}, encodeBigEndian(signal.registrationId)),
+  ];
+  if (attempt > 1) {
+    const [, ...keys] = bundleNodes(await signal.bundle());
+    content.push(element("keys", {}, keys));
+  }
+  return element("receipt", { id, from, type: "retry", t }, content);
+}
 
 /** The bundle inside a retry receipt, from the second attempt on; undefined when the server's is to be used. */
 export function readRetryBundle(receipt: BinaryNode): PreKeyBundle | undefined {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { getBinaryNodeChild, getBinaryNodeChildren } from "@whiskeysockets/baileys";
 import type { BinaryNode } from "@whiskeysockets/baileys";
 import type { Receipt } from "./chat_message.ts";
-import type { Companion } from "./companion.ts";
+import { Companion } from "./companion.ts";
 import type { Endpoint, Envelope } from "./envelope.ts";
 import type { Hub } from "./hub.ts";
 import type { Link } from "./link.ts";
@@ -82,6 +82,8 @@ export async function routeReceipt(hub: Hub, link: Link, from: Companion, node: 
   const author = hub.directory.byJid(to);
   if (type === "retry") {
     hub.stats.retries++;
+    const writer = hub.directory.endpoint(to);
+    if (writer instanceof Companion) return passOn(from, writer, node);
     const retry = getBinaryNodeChild(node, "retry");
     await author?.retry(from, node, retry?.attrs.count ?? "1");
     return;
@@ -99,6 +101,17 @@ export async function routeReceipt(hub: Hub, link: Link, from: Companion, node: 
   for (const device of author.companions.values()) {
     device.mailbox.put(element("receipt", attrs, Array.isArray(node.content) ? node.content : undefined));
   }
+}
+
+/** Gives one companion's receipt to the one it is for. */
+function passOn(
+  from: Companion,
+  to: Companion,
+  { attrs: { to: address = "", ...attrs }, content }: BinaryNode,
+): void {
+  to.mailbox.put(
+    element("receipt", { ...attrs, from: address.endsWith("@lid") ? from.lid : from.jid }, content),
+  );
 }
 
 /** The error of an ack for a message that was asked for again, in a receipt of its own. */

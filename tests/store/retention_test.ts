@@ -32,17 +32,21 @@ const send = (index: number, fields: Partial<SendRecord> = {}): SendRecord => ({
 
 const received = (index: number) => ({ numberId: "6", chat: "a@s.whatsapp.net", whatsappId: `3EB0${index}` });
 
-Deno.test("prune() forgets sends and received messages after seven days, and none before", async () => {
+Deno.test("prune() forgets sends, received messages and counts of retries after seven days, and none before", async () => {
   using test = startStore();
   const { store, clock } = test;
   for (let day = 0; day < 9; day++) {
     clock.now = day * DAY_MS;
     await store.commit([...store.ledger.recording(send(day)), ...store.received.remembering(received(day))]);
+    await store.retryCounts.set("6", `request ${day}`, 1);
+    await store.retryCounts.set("6", `request ${day}`, 2);
   }
   await prune(store, 9 * DAY_MS - 1, forever);
   for (let day = 0; day < 9; day++) {
     assert.equal(await store.ledger.find("6", `print ${day}`) !== undefined, day >= 2, `send of day ${day}`);
     assert.equal(await store.received.has(received(day)), day >= 2, `message of day ${day}`);
+    const count = await store.retryCounts.get("6", `request ${day}`);
+    assert.equal(count, day >= 2 ? 2 : undefined, `retries of day ${day}`);
   }
 });
 

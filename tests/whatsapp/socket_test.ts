@@ -34,6 +34,7 @@ async function open(url: string, options: Partial<SocketOptions> = {}) {
     events,
     findSent: () => Promise.resolve(undefined),
     random: () => 0.5,
+    retryCounts: { get: () => undefined, set: () => {}, del: () => {}, flushAll: () => {} },
     log: pino({ level: "silent" }),
     ...options,
   });

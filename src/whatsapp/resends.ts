@@ -1,0 +1,66 @@
+import { type CacheStore, jidNormalizedUser, proto, type WAMessageKey } from "@whiskeysockets/baileys";
+import type { Logger } from "pino";
+import type { Store } from "../store/store.ts";
+import type { Socket } from "./socket.ts";
+
+/** How often a message is sent again to one device that asks for it. Phones give up after as many attempts. */
+const MAX_RESENDS = 5;
+/** How often a contact is asked again for one message. */
+const MAX_REQUESTS = 5;
+
+/** What limits a socket's resends to {@link MAX_RESENDS}: Baileys counts each of them twice. */
+export const MAX_RETRY_COUNT = 2 * MAX_RESENDS;
+
+/** Has a socket ask for what it cannot decrypt no more often than {@link MAX_REQUESTS}, whatever limits its resends. */
+export function limitRequests({ messageRetryManager }: Pick<Socket["baileys"], "messageRetryManager">): void {
+  Object.assign(messageRetryManager ?? {}, { maxMsgRetryCount: MAX_REQUESTS });
+}
+
+/** Baileys' count of retries, for one number. */
+export function retryCounts({ retryCounts }: Store, numberId: string): CacheStore {
+  return {
+    get: <T>(request: string) => retryCounts.get(numberId, request) as Promise<T>,
+    set: async (request, count) => await retryCounts.set(numberId, request, Number(count)),
+    del: async (request) => await retryCounts.forget(numberId, request),
+    // Nothing in Baileys does.
+    flushAll: () => {},
+  };
+}
+
+/** What a message of the ledger is looked up with, and for whom. */
+export interface ResendRequest {
+  readonly key: WAMessageKey;
+  readonly numberId: string;
+  readonly socket: Socket;
+  readonly log: Logger;
+}
+
+/**
+ * What was sent under an id, for a contact that could not decrypt it. None when it was sent to somebody else: only who
+ * has it encrypted can need it once more.
+ */
+export async function findSent(
+  { ledger }: Store,
+  { key: { id, remoteJid }, numberId, socket, log }: ResendRequest,
+): Promise<proto.IMessage | undefined> {
+  const sent = id ? await ledger.findByWhatsappId(numberId, id) : undefined;
+  if (sent === undefined || !remoteJid) {
+    log.info({ whatsappId: id }, "a message is asked for again that was not sent from here, or is forgotten");
+  } else if (!await isTo(sent.chat, remoteJid, socket)) {
+    log.warn({ whatsappId: id }, "a message is asked for again by somebody it was not sent to");
+  } else if (sent.content === undefined) {
+    log.warn({ whatsappId: id }, "a message is asked for again whose content is not kept any more");
+  } else return proto.Message.decode(sent.content);
+  return undefined;
+}
+
+async function isTo(chat: string, asking: string, { baileys, identities }: Socket): Promise<boolean> {
+  if (await identities.isSame(chat, asking)) return true;
+  // The server knows whose LID it is, if this device was never told.
+  const { lidMapping } = baileys.signalRepository;
+  for (const jid of [chat, asking]) {
+    if (await lidMapping.getLIDForPN(jidNormalizedUser(jid)) === null) continue;
+    if (await identities.isSame(chat, asking)) return true;
+  }
+  return false;
+}
