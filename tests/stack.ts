@@ -198,7 +198,7 @@ class RunningStack implements Stack {
   }
 }
 
-/** The worker program running in `folder`, with `environment` over this process's own. */
+/** The worker program, or the one at `main`, running in `folder` with `environment` over this process's own. */
 export class Program implements WorkerProgram {
   readonly process: Deno.ChildProcess;
   #text = "";
@@ -210,8 +210,8 @@ export class Program implements WorkerProgram {
     folder: string,
     flags: readonly string[] = [],
     programArguments: readonly string[] = [],
+    main: string = new URL("../main.ts", import.meta.url).pathname,
   ) {
-    const main = new URL("../main.ts", import.meta.url).pathname;
     const config = new URL("../deno.json", import.meta.url).pathname;
     this.process = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--config", config, ...flags, main, ...programArguments],

@@ -15,9 +15,16 @@ import { failover } from "./failover.ts";
 import { type Conditions, renderConditions, renderReport, type Report, reportsJson } from "./report.ts";
 import { routing } from "./routing.ts";
 import { start } from "./start.ts";
+import { storedSessions } from "./stored_sessions.ts";
 import { whatsapp } from "./whatsapp.ts";
 
-const SUBJECTS: Readonly<Record<string, Subject>> = { routing, failover, start, whatsapp };
+const SUBJECTS: Readonly<Record<string, Subject>> = {
+  routing,
+  failover,
+  start,
+  whatsapp,
+  sessions: storedSessions,
+};
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 const USAGE = `Usage: deno task bench [--json] [${Object.keys(SUBJECTS).join("] [")}]`;
 

@@ -5,14 +5,13 @@ import { Database } from "../../src/store/database.ts";
 import { makeStore } from "../../src/store/store.ts";
 import { pair, type Stack, startStack, type WorkerProgram } from "../stack.ts";
 import { type Bench, guarded, PATIENCE_MS } from "./bench.ts";
+import { usageOf } from "./process_usage.ts";
 import type { Cell, Report } from "./report.ts";
 import { median } from "./statistics.ts";
 
 const ROUNDS = 3;
 const NUMBERS = 500;
 const SESSIONS = 40;
-/** The unit in which Linux counts a process's time. */
-const TICKS_PER_S = 100;
 
 const READY = "the worker is ready";
 const RESTORED = "sessions restored";
@@ -113,18 +112,6 @@ async function stop({ process }: WorkerProgram): Promise<number> {
   process.kill("SIGTERM");
   await process.status;
   return performance.now() - toldAt;
-}
-
-/** Memory and time of a process, from Linux. */
-async function usageOf(pid: number): Promise<{ residentMiB: number; cpuS: number }> {
-  const [status, stat] = await Promise.all([
-    Deno.readTextFile(`/proc/${pid}/status`),
-    Deno.readTextFile(`/proc/${pid}/stat`),
-  ]);
-  const [, residentKiB = NaN] = /^VmRSS:\s+(\d+) kB$/m.exec(status) ?? [];
-  // Behind the name, which may have blanks in it: user and system time are the 12th and 13th.
-  const [userTicks, systemTicks] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 13).map(Number);
-  return { residentMiB: Number(residentKiB) / 1024, cpuS: (userTicks! + systemTicks!) / TICKS_PER_S };
 }
 
 /** How many channels the worker has open: the only connection of its vhost but for the backend's. */
