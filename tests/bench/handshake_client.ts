@@ -1,11 +1,11 @@
 /**
  * One process full of Baileys' sockets, for `handshake.ts`: links as many as it is told, lets them connect again, and
- * prints what each of the two has cost. Its standard input is open for as long as it may live.
+ * prints what each step has cost.
  *
  *     deno run -A handshake_client.ts '{"url","control","sockets","firstNumber","rootKeyHex"?}'
  */
 import process from "node:process";
-import { makeWASocket } from "@whiskeysockets/baileys";
+import { makeWASocket, type WASocket } from "@whiskeysockets/baileys";
 import pino from "pino";
 import { hardenBaileys } from "../../src/whatsapp/hardening.ts";
 import { spareBaileysStackTraces } from "../../src/whatsapp/stack_traces.ts";
@@ -32,13 +32,17 @@ export interface Cost {
 
 /** What it prints, as a line of JSON. */
 export interface HandshakeCosts {
-  readonly linking: Cost;
-  readonly connecting: Cost;
+  /** From nothing to the close that follows the phone's scan. */
+  readonly link: Cost;
+  /** The first login, which uploads prekeys. */
+  readonly connect: Cost;
+  /** Any other login. */
+  readonly reconnect: Cost;
 }
 
 const logger = pino({ level: "silent" });
 
-async function main(
+async function measure(
   { url, control, sockets, firstNumber, rootKeyHex }: HandshakeTask,
 ): Promise<HandshakeCosts> {
   console.log = console.info = console.warn = () => {};
@@ -46,25 +50,21 @@ async function main(
     hardenBaileys(rootKeyHex);
     spareBaileysStackTraces();
   }
-  const auths: MemoryAuth[] = [];
-  const linking = await costOf(async () => {
-    await Promise.all(Array.from({ length: sockets }, async (_, index) => {
-      const auth = new MemoryAuth();
-      auths.push(auth);
-      await link(url, auth, `${control}/phones/${firstNumber + index}/scan`);
-    }));
-  });
-  const first = await connectAll(url, auths);
-  for (const { socket } of first) await socket.end(undefined);
-  const open: Awaited<ReturnType<typeof connectAll>> = [];
-  const connecting = await costOf(async () => void open.push(...await connectAll(url, auths)));
-  return { linking, connecting };
+  const auths = Array.from({ length: sockets }, () => new MemoryAuth());
+  const scan = (index: number) => `${control}/phones/${firstNumber + index}/scan`;
+  const linking = await costOf(() => Promise.all(auths.map((auth, index) => link(url, auth, scan(index)))));
+  const connecting = await costOf(() => connectAll(url, auths));
+  for (const socket of connecting.result) await socket.end(undefined);
+  const reconnecting = await costOf(() => connectAll(url, auths));
+  return { link: linking.cost, connect: connecting.cost, reconnect: reconnecting.cost };
 }
 
-async function connectAll(url: string, auths: MemoryAuth[]) {
-  const open = auths.map((auth) => connect(url, auth));
-  await Promise.all(open.map(({ opened }) => opened));
-  return open;
+async function connectAll(url: string, auths: readonly MemoryAuth[]): Promise<WASocket[]> {
+  return await Promise.all(auths.map(async (auth) => {
+    const { socket, opened } = connect(url, auth);
+    await opened;
+    return socket;
+  }));
 }
 
 function connect(url: string, auth: MemoryAuth) {
@@ -90,7 +90,7 @@ async function link(url: string, auth: MemoryAuth, scan: string): Promise<void> 
   await ended;
 }
 
-async function costOf(work: () => Promise<void>): Promise<Cost> {
+async function costOf<T>(work: () => Promise<T>): Promise<{ result: T; cost: Cost }> {
   let blockMs = 0;
   let beat = performance.now();
   const pulse = setInterval(() => {
@@ -99,15 +99,15 @@ async function costOf(work: () => Promise<void>): Promise<Cost> {
   }, 1);
   const cpuBefore = process.cpuUsage();
   const startedAt = performance.now();
-  await work();
+  const result = await work();
   const wallMs = performance.now() - startedAt;
   const { user, system } = process.cpuUsage(cpuBefore);
   clearInterval(pulse);
-  return { wallMs, cpuMs: (user + system) / 1000, blockMs };
+  return { result, cost: { wallMs, cpuMs: (user + system) / 1000, blockMs } };
 }
 
 if (import.meta.main) {
   const print = console.log;
-  print(JSON.stringify(await main(JSON.parse(Deno.args[0]!))));
+  print(JSON.stringify(await measure(JSON.parse(Deno.args[0]!))));
   Deno.exit(0);
 }

@@ -12,6 +12,7 @@ import { startBroker } from "../rabbitmq/broker.ts";
 import { ensureRabbitmq } from "../rabbitmq/install.ts";
 import type { Subject } from "./bench.ts";
 import { failover } from "./failover.ts";
+import { handshake } from "./handshake.ts";
 import { type Conditions, renderConditions, renderReport, type Report, reportsJson } from "./report.ts";
 import { routing } from "./routing.ts";
 import { start } from "./start.ts";
@@ -24,6 +25,7 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   start,
   whatsapp,
   sessions: storedSessions,
+  handshake,
 };
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 const USAGE = `Usage: deno task bench [--json] [${Object.keys(SUBJECTS).join("] [")}]`;
