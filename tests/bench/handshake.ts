@@ -8,7 +8,7 @@ import type { Cost, HandshakeCosts, HandshakeTask } from "./handshake_client.ts"
 import type { Report } from "./report.ts";
 import { median } from "./statistics.ts";
 
-const SOCKETS = 80;
+const SOCKETS = 50;
 const ROUNDS = 2;
 const FIRST_NUMBER = 221_700_000_000;
 
