@@ -5,6 +5,7 @@ import { sendAge } from "./migrations/0004_send_age.ts";
 import { setAside } from "./migrations/0005_set_aside.ts";
 import { vitals } from "./migrations/0006_vitals.ts";
 import { retry } from "./migrations/0007_retry.ts";
+import { logOut } from "./migrations/0008_log_out.ts";
 
 /** Schema changes in order: the state folder's `PRAGMA user_version` is how many of them it has seen. Only ever append. */
 export const MIGRATIONS: readonly string[] = [
@@ -15,4 +16,5 @@ export const MIGRATIONS: readonly string[] = [
   setAside,
   vitals,
   retry,
+  logOut,
 ];

@@ -1,7 +1,13 @@
 import type { Database, Row, Statement } from "./database.ts";
 
-/** What a restart makes of a session; `forget`: it is over, and what its number still has on the broker is to go. */
-export type AtStart = "open" | "closed" | "banned" | "forget";
+/**
+ * What a restart makes of a session; `log_out`: it is opened for nothing else; `forget`: it is over, and what its number
+ * still has on the broker is to go.
+ */
+export type AtStart = "open" | "closed" | "banned" | "log_out" | "forget";
+
+/** How the phone is asked to link this device. */
+export type PairingMethod = "qr" | "code";
 
 /** What the worker must still know of a session after a restart. */
 export interface SessionRecord {
@@ -15,6 +21,8 @@ export interface SessionRecord {
   readonly backendSessionIdJson?: string | undefined;
   /** What a restart makes of the session. */
   readonly atStart: AtStart;
+  /** @default "qr" */
+  readonly pairingMethod?: PairingMethod;
   /** `message_id` or `correlation_id` of the command the session is carrying out. */
   readonly commandId?: string | undefined;
 }
@@ -37,18 +45,19 @@ export class SessionRecords {
   async save(record: SessionRecord): Promise<void> {
     await this.#database.commit([{
       sql:
-        `INSERT INTO session (number_id, number_id_json, phone_number, backend_session_id_json, at_start, command_id, created_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?)
+        `INSERT INTO session (number_id, number_id_json, phone_number, backend_session_id_json, at_start, pairing_method, command_id, created_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (number_id) DO UPDATE SET
               number_id_json = excluded.number_id_json, phone_number = excluded.phone_number,
               backend_session_id_json = excluded.backend_session_id_json,
-              at_start = excluded.at_start, command_id = excluded.command_id`,
+              at_start = excluded.at_start, pairing_method = excluded.pairing_method, command_id = excluded.command_id`,
       parameters: [
         record.numberId,
         record.numberIdJson,
         record.phoneNumber,
         record.backendSessionIdJson ?? null,
         record.atStart,
+        record.pairingMethod ?? "qr",
         record.commandId ?? null,
         this.#now(),
       ],
@@ -88,6 +97,7 @@ function sessionRecord(row: Row): SessionRecord {
       ? undefined
       : String(row.backend_session_id_json),
     atStart: row.at_start as AtStart,
+    pairingMethod: row.pairing_method as PairingMethod,
     commandId: row.command_id === null ? undefined : String(row.command_id),
   };
 }

@@ -43,6 +43,11 @@ export function isLinked(creds: AuthenticationCreds): boolean {
   return creds.account !== undefined && creds.account !== null && creds.me?.id !== undefined;
 }
 
+/** Whether a linked device has ever logged in: its first login makes the prekeys. */
+export function hasLoggedIn(creds: AuthenticationCreds): boolean {
+  return isLinked(creds) && creds.nextPreKeyId > 1;
+}
+
 /** The change that makes `creds` a number's device. */
 export function credsChange(creds: AuthenticationCreds): CredentialChange {
   return { type: CREDS, id: CREDS, value: serialise(creds) };

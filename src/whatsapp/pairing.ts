@@ -1,15 +1,12 @@
 import type { EventFields } from "../announcer.ts";
+import type { PairingMethod } from "../store/session_records.ts";
+import { requestPairingCode } from "./pairing_code.ts";
 import { qrDataUrl } from "./qr.ts";
-import type { Socket } from "./socket.ts";
+import type { QrOffer, Socket } from "./socket.ts";
 
 /** WhatsApp's own lives of a QR: the first of a socket, and those after it. */
 const FIRST_QR_MS = 60_000;
 const NEXT_QR_MS = 20_000;
-/** How many QRs WhatsApp's server lets a socket show. */
-const QRS_PER_SOCKET = 6;
-
-/** How the phone is asked to link this device. */
-export type PairingMethod = "qr" | "code";
 
 /** Options of {@link Pairing}. */
 export interface PairingOptions {
@@ -61,13 +58,16 @@ export class Pairing {
   /**
    * Makes an invitation of a QR the server offers; `undefined` when there is nothing new to show.
    *
-   * @throws {Error} when WhatsApp cannot be asked for a pairing code
+   * @throws {PairingCodeRefused}
+   * @throws {Error} when WhatsApp does not answer the request for a pairing code
    */
-  async invite(qr: string, socket: Socket): Promise<Invitation | undefined> {
+  async invite(offer: QrOffer, socket: Socket): Promise<Invitation | undefined> {
     const first = this.#qrsShown++ === 0;
-    if (this.#options.method === "qr") return this.#latest = await this.#picture(qr, first);
+    const lifeMs = this.#options.qrLifetimeMs ?? (first ? FIRST_QR_MS : NEXT_QR_MS);
+    if (this.#options.method === "qr") return this.#latest = await this.#picture(offer.qr, lifeMs);
     // A code is good for as long as its socket; the QRs that are offered meanwhile are not shown.
-    return first ? this.#latest = await this.#code(socket) : undefined;
+    const restMs = offer.left * (this.#options.qrLifetimeMs ?? NEXT_QR_MS);
+    return first ? this.#latest = await this.#code(socket, lifeMs + restMs) : undefined;
   }
 
   /**
@@ -95,21 +95,18 @@ export class Pairing {
     return { fields: { action: "qr_regenerating", attempt, maxAttempts, message }, givenUp: false };
   }
 
-  async #picture(qr: string, first: boolean): Promise<Invitation> {
-    const { now, qrLifetimeMs, maxAttempts } = this.#options;
-    const expiresAt = now() + (qrLifetimeMs ?? (first ? FIRST_QR_MS : NEXT_QR_MS));
+  async #picture(qr: string, lifeMs: number): Promise<Invitation> {
+    const { now, maxAttempts } = this.#options;
+    const expiresAt = now() + lifeMs;
     const qrCode = await qrDataUrl(qr);
     const fields = { action: "qr_generated", qrCode, expiresAt, attempt: this.#attempt, maxAttempts };
     return { fields, expiresAtMs: expiresAt };
   }
 
-  async #code(socket: Socket): Promise<Invitation> {
-    const { now, phoneNumber, qrLifetimeMs } = this.#options;
-    const lifeMs = qrLifetimeMs === undefined
-      ? FIRST_QR_MS + (QRS_PER_SOCKET - 1) * NEXT_QR_MS
-      : QRS_PER_SOCKET * qrLifetimeMs;
+  async #code({ baileys }: Socket, lifeMs: number): Promise<Invitation> {
+    const { now, phoneNumber } = this.#options;
     const expiresAt = now() + lifeMs;
-    const pairingCode = await socket.baileys.requestPairingCode(phoneNumber);
+    const pairingCode = await requestPairingCode(baileys, phoneNumber);
     return { fields: { action: "pairing_code", pairingCode, expiresAt }, expiresAtMs: expiresAt };
   }
 }

@@ -3,20 +3,33 @@ import type { EventFields } from "../announcer.ts";
 import { phoneOfJid } from "../contract/addresses.ts";
 import type { Statement } from "../store/database.ts";
 import { pause } from "../waiting.ts";
-import { CredentialsUnreadable, isLinked, loadAuthState, type StoredAuthState } from "./auth_state.ts";
+import {
+  CredentialsUnreadable,
+  hasLoggedIn,
+  isLinked,
+  loadAuthState,
+  type StoredAuthState,
+} from "./auth_state.ts";
 import type { Closure } from "./close_codes.ts";
 import type { ConnectGate } from "./connect_gate.ts";
-import { type Invitation, Pairing, type PairingMethod } from "./pairing.ts";
+import { type Invitation, Pairing } from "./pairing.ts";
+import { PairingCodeRefused } from "./pairing_code.ts";
 import type { ProbeTimings } from "./probe.ts";
 import { Retries } from "./retries.ts";
-import { type LinkedAccount, openSocket, type Socket } from "./socket.ts";
+import { type LinkedAccount, openSocket, type QrOffer, type Socket } from "./socket.ts";
 import type { Standing, StandingContext } from "./standing.ts";
 import type { Traffic } from "./traffic.ts";
+import { unlink } from "./unlink.ts";
 import { OUTDATED_SENTENCE, type WebVersion, type WebVersions } from "./web_version.ts";
 import { Withheld } from "./withheld.ts";
 
 /** How long a socket may take that quietly takes the place of another: then it is news that there is none. */
 const EXCHANGE_MS = 15_000;
+
+/** WhatsApp has unlinked the device because it was asked to. */
+const UNLINKED: Closure = { code: 401, reason: "logout", reaction: "logged_out" };
+/** WhatsApp does not answer a question although the socket is open. */
+const NO_ANSWER: Closure = { code: 408, reason: "connection_lost", reaction: "reconnect" };
 
 /** What every run is given. */
 export interface RunContext extends StandingContext {
@@ -39,8 +52,6 @@ export interface RunContext extends StandingContext {
 
 /** Options of {@link Run}. */
 export interface RunOptions {
-  /** How a phone is asked to link the device, if none has. */
-  readonly method: PairingMethod;
   /** Somebody waits for it: it connects before sessions that come back by themselves. */
   readonly asked: boolean;
   readonly standing: Standing;
@@ -70,6 +81,9 @@ export class Run {
   /** The socket before was exchanged without a word, and this one is not open yet. */
   #exchanging = false;
   #withheld: Withheld | undefined;
+  /** Lets the run go on without its socket. */
+  #lose: (closure: Closure) => void = () => {};
+  #unlinking: Promise<void> | undefined;
 
   constructor(context: RunContext, options: RunOptions) {
     this.#context = context;
@@ -78,7 +92,7 @@ export class Run {
     this.#webVersion = context.webVersions.current;
     this.#asked = options.asked;
     const { maxQrAttempts: maxAttempts, qrLifetimeMs, now } = context;
-    const { method, standing: { record: { phoneNumber } } } = options;
+    const { pairingMethod: method = "qr", phoneNumber } = options.standing.record;
     this.#pairing = new Pairing({ method, phoneNumber, maxAttempts, qrLifetimeMs, now });
     this.#finished = this.#keepConnected();
   }
@@ -104,6 +118,29 @@ export class Run {
       lid: this.#account?.lid ?? null,
       pushName: this.#account?.pushName ?? null,
     };
+  }
+
+  /** Somebody waits to be told that it is connected, were it only that a socket is being exchanged for another. */
+  speakUp(): void {
+    this.#exchanging = false;
+  }
+
+  /** Resolves when it is known whether WhatsApp has unlinked the device; `undefined` when it is not being asked. */
+  get unlinking(): Promise<void> | undefined {
+    return this.#unlinking;
+  }
+
+  /**
+   * Has WhatsApp unlink the device, with which the session ends. Resolves when that is done, was refused (the backend has
+   * been told), or is left to the next socket because no answer came. Never rejects.
+   */
+  logOut(): Promise<void> {
+    const socket = this.#socket;
+    if (socket === undefined) return Promise.resolve();
+    return this.#unlinking ??= this.#unlink(socket).catch(async (error) => {
+      this.#options.standing.log.error({ err: error }, "a logout failed and is tried again");
+      await this.#drop(socket, NO_ANSWER);
+    }).finally(() => this.#unlinking = undefined);
   }
 
   /** Closes the socket of a run that was aborted. Resolves when nothing of it is left but the effects it had. */
@@ -152,7 +189,11 @@ export class Run {
     if (closure === undefined) return undefined;
     const level = closure.reason.startsWith("untrusted") ? "error" : "info";
     standing.log[level]({ ...closure }, "the socket to WhatsApp was closed");
-    return await this.#react(closure, { wasLinked, isLinked: isLinked(auth.creds) });
+    return await this.#react(closure, {
+      wasLinked,
+      isLinked: isLinked(auth.creds),
+      hasLoggedIn: hasLoggedIn(auth.creds),
+    });
   }
 
   /** Resolves with how the socket was closed, once all it has told is handled; `undefined` when the run was over first. */
@@ -161,6 +202,7 @@ export class Run {
     this.#webVersion = webVersions.current;
     const { signal, standing, traffic } = this.#options;
     const closed = Promise.withResolvers<Closure | undefined>();
+    this.#lose = closed.resolve;
     const over = () => closed.resolve(undefined);
     signal.addEventListener("abort", over);
     this.#pairing.begin();
@@ -176,9 +218,9 @@ export class Run {
       findSent: (key) => traffic.findSent(key, socket),
       retryCounts: traffic.retryCounts,
       events: {
-        onQr: (qr) => {
+        onQr: (offer) => {
           onSettled();
-          traffic.inTurn("showing a QR", () => this.#invite(qr, socket));
+          traffic.inTurn("showing a QR", () => this.#invite(offer, socket));
         },
         onOpen: (account) => {
           onSettled();
@@ -210,7 +252,7 @@ export class Run {
 
   async #react(
     closure: Closure,
-    { wasLinked, isLinked }: { wasLinked: boolean; isLinked: boolean },
+    { wasLinked, isLinked, hasLoggedIn }: Record<"wasLinked" | "isLinked" | "hasLoggedIn", boolean>,
   ): Promise<number | undefined> {
     const { standing, onOver } = this.#options;
     const { code, reason, reaction } = closure;
@@ -223,8 +265,12 @@ export class Run {
       case "next_qr_attempt":
         return await this.#nextQrAttempt();
       case "logged_out":
+        if (standing.record.atStart === "log_out") {
+          await onOver(standing.event({ action: "logged_out", reason: "logout" }));
+          return undefined;
+        }
         // Before pairing there is nothing to log out of: WhatsApp only refuses this socket.
-        if (!isLinked) return await this.#reconnect(closure, this.#retries.afterFailureMs());
+        if (!hasLoggedIn) return await this.#pairAnew(closure);
         await onOver(standing.event({ action: "logged_out", reason, code }));
         return undefined;
       case "banned":
@@ -247,17 +293,22 @@ export class Run {
     }
   }
 
-  async #invite(qr: string, socket: Socket): Promise<void> {
-    const { signal, standing } = this.#options;
+  async #invite(offer: QrOffer, socket: Socket): Promise<void> {
+    const { signal, standing, onOver } = this.#options;
     if (signal.aborted) return;
     let invitation: Invitation | undefined;
     try {
-      invitation = await this.#pairing.invite(qr, socket);
+      invitation = await this.#pairing.invite(offer, socket);
     } catch (error) {
-      // Its socket is gone, or about to go: the next one asks again.
-      standing.log.warn({ err: error }, "WhatsApp could not be asked for a pairing code");
+      if (signal.aborted) return;
+      const refused = error instanceof PairingCodeRefused;
+      standing.log.warn({ err: error }, "there is no pairing code to show");
+      if (!refused) return await this.#drop(socket, NO_ANSWER);
+      await socket.end();
+      return await onOver(standing.event(refusalOf(error)));
     }
     if (invitation === undefined || signal.aborted) return;
+    if (standing.state !== "awaiting_scan") this.#retries.opened();
     const { fields, expiresAtMs } = invitation;
     await standing.enter("awaiting_scan", standing.event(fields, { expiresAtMs }));
   }
@@ -266,12 +317,21 @@ export class Run {
     const { signal, standing } = this.#options;
     if (signal.aborted) return;
     this.#account = account;
+    if (standing.record.atStart === "log_out") {
+      // Not waited for here: what the socket tells meanwhile has its turn.
+      this.logOut();
+    } else await this.#connected();
+  }
+
+  async #connected(statements: readonly Statement[] = []): Promise<void> {
+    const { standing } = this.#options;
     this.#asked = false;
     this.#retries.opened();
     standing.vitals.opened();
     const quietly = this.#exchanging;
     this.#exchanging = false;
-    await standing.enter("connected", quietly ? [] : standing.event(this.connectedFields));
+    const news = quietly ? [] : standing.event(this.connectedFields);
+    await standing.enter("connected", [...statements, ...news]);
     standing.log.info("connected to WhatsApp");
     await this.#context.webVersions.accepted(this.#webVersion);
   }
@@ -282,6 +342,29 @@ export class Run {
     if (!this.#withheld?.heard(stanza)) return;
     standing.log.warn({ t: stanza.attrs.t }, "the socket before was deaf: WhatsApp had kept things back");
     traffic.inTurn("telling of a deaf socket", () => standing.tellWasDeaf());
+  }
+
+  async #unlink(socket: Socket): Promise<void> {
+    const { signal, standing } = this.#options;
+    const unlinking = await unlink(socket.baileys);
+    if (signal.aborted) return;
+    if (unlinking.outcome === "refused") {
+      const { code, text } = unlinking;
+      const error = `WhatsApp refuses to unlink this device (${code}: ${text}): unlink it on the phone`;
+      const fields = { action: "error", code: "logout_refused", error };
+      await standing.update({ atStart: "open" });
+      if (standing.state === "connected") return await standing.tell(fields);
+      return await this.#connected(standing.event(fields));
+    }
+    await this.#drop(socket, unlinking.outcome === "unlinked" ? UNLINKED : NO_ANSWER);
+    if (unlinking.outcome === "unlinked") await this.#finished;
+  }
+
+  /** Ends a socket as if it had been closed like this, after all that it has told. */
+  async #drop(socket: Socket, closure: Closure): Promise<void> {
+    const lose = this.#lose;
+    await socket.end();
+    this.#options.traffic.inTurn("dropping a socket", () => lose(closure));
   }
 
   async #reconnect({ reaction, ...cause }: Closure, pauseMs: number): Promise<number> {
@@ -319,6 +402,13 @@ export class Run {
     return 0;
   }
 
+  /** Whatever there is of credentials, WhatsApp has no device to them: the pairing was cut off before it was complete. */
+  async #pairAnew(closure: Closure): Promise<number> {
+    const { store } = this.#context;
+    await store.commit(store.credentials.forgetting(this.#options.standing.record.numberId));
+    return await this.#reconnect(closure, this.#retries.afterFailureMs());
+  }
+
   async #nextQrAttempt(): Promise<number | undefined> {
     const { standing, onOver } = this.#options;
     const { fields, givenUp } = this.#pairing.missed();
@@ -326,7 +416,7 @@ export class Run {
       await onOver(standing.event(fields));
       return undefined;
     }
-    await standing.tell(fields);
+    await standing.enter("connecting", standing.event(fields));
     return 0;
   }
 
@@ -352,4 +442,9 @@ export class Run {
       }),
     );
   }
+}
+
+function refusalOf({ code, message }: PairingCodeRefused): EventFields {
+  const error = `${message}: the session is removed, send 'create' for a QR or 'pairing_code' to try again`;
+  return { action: "error", code, error };
 }

@@ -3,9 +3,9 @@ import type { proto } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
 import type { EventOptions } from "../announcer.ts";
 import type { Statement } from "../store/database.ts";
-import type { SessionRecord } from "../store/session_records.ts";
+import type { PairingMethod, SessionRecord } from "../store/session_records.ts";
 import { CredentialsUnreadable, loadCreds } from "./auth_state.ts";
-import type { Invitation, PairingMethod } from "./pairing.ts";
+import type { Invitation } from "./pairing.ts";
 import { Run, type RunContext } from "./run.ts";
 import { type HealthReport, Standing } from "./standing.ts";
 import type { SessionState } from "./states.ts";
@@ -75,12 +75,12 @@ export class Session {
    *
    * @param asked somebody waits for it, as for all that a command opens
    */
-  async open(method: PairingMethod = "qr", { asked = true }: { asked?: boolean } = {}): Promise<void> {
+  async open({ asked = true }: { asked?: boolean } = {}): Promise<void> {
     const signal = await this.#leave();
     if (signal.aborted) return;
     await this.#standing.enter("connecting");
+    if (signal.aborted) return;
     this.#run = new Run(this.#context, {
-      method,
       asked,
       standing: this.#standing,
       traffic: this.#traffic,
@@ -92,12 +92,12 @@ export class Session {
     );
   }
 
-  /** Closes the socket and keeps the credentials. */
+  /** Closes the socket and keeps the credentials. A ban outlasts that. */
   async close(reason: string): Promise<void> {
     const signal = await this.#leave();
-    if (!signal.aborted) {
-      await this.#standing.enter("closed", this.#standing.event({ action: "closed", reason }));
-    }
+    if (signal.aborted) return;
+    const state = this.state === "banned" ? "banned" : "closed";
+    await this.#standing.enter(state, this.#standing.event({ action: "closed", reason }));
   }
 
   /** Closes the socket because the process ends: the session is as it was when it comes back. */
@@ -106,46 +106,56 @@ export class Session {
   }
 
   /**
-   * Unlinks this device at WhatsApp and forgets the credentials.
-   *
-   * @returns false when WhatsApp cannot be told now, so that nothing was done
+   * Unlinks this device at WhatsApp and forgets the credentials, in this order. A session that is not connected connects for
+   * it, however long that takes; its record says so, for the next start and for the commands that come meanwhile.
    */
-  async logOut(): Promise<boolean> {
-    const socket = this.#run?.socket;
-    if (this.state === "connected" && socket !== undefined) {
-      try {
-        await socket.baileys.logout();
-      } catch (error) {
-        this.log.warn({ err: error }, "WhatsApp could not be told of the logout");
-        return false;
-      }
-    } else if (await this.#isLinked()) return false;
-    await this.#leave();
-    // WhatsApp may have closed the socket as that of an unlinked device already.
-    if (this.state !== "ended") {
-      await this.#end(this.#standing.event({ action: "logged_out", reason: "logout" }));
-    }
-    return true;
+  async logOut(): Promise<void> {
+    if (this.state === "connected") return await this.#run?.logOut();
+    const signal = await this.#leave();
+    if (signal.aborted || this.state === "ended") return;
+    if (await this.#isLinked()) await this.open();
+    else await this.#end(this.#standing.event({ action: "logged_out", reason: "logout" }));
   }
 
-  /** Tells the backend again what it has to know: that the session is connected, or which QR is to be scanned. */
+  /** Resolves when it is known whether a logout that is under way has ended the session. */
+  async settled(): Promise<void> {
+    await this.#run?.unlinking;
+  }
+
+  /**
+   * Tells the backend again what it has to know: that the session is connected, or which QR is to be scanned. One that is
+   * on its way there tells so by itself.
+   */
   async repeat(message: string): Promise<void> {
     const invitation = this.#invitation;
     if (invitation !== undefined) {
       await this.#standing.tell(invitation.fields, { expiresAtMs: invitation.expiresAtMs });
-    } else await this.#standing.tell({ ...this.#run!.connectedFields, message });
+    } else if (this.state === "connected") {
+      await this.#standing.tell({ ...this.#run!.connectedFields, message });
+    } else this.#run?.speakUp();
   }
 
-  /** Whether a wish to be linked by `method` is fulfilled, or its QR or code waits for the phone already. */
+  /** Whether a wish to be linked by `method` is fulfilled or being fulfilled, or its QR or code waits for the phone. */
   isOpenFor(method: PairingMethod): boolean {
     if (this.state === "connected") return true;
-    return this.#invitation !== undefined &&
-      this.#run?.pairing.isFor(method, this.record.phoneNumber) === true;
+    const underWay = this.state === "connecting" || this.#invitation !== undefined;
+    return underWay && this.#run?.pairing.isFor(method, this.record.phoneNumber) === true;
   }
 
-  /** Answers `status` for this number. */
-  async reportStatus(): Promise<void> {
-    await this.#standing.tell({ action: "session_status", ...this.health, state: this.state });
+  /** Answers the `status` command with this id. */
+  async reportStatus(correlationId: string | undefined): Promise<void> {
+    const fields = { action: "session_status", ...this.health, state: this.state };
+    await this.#standing.tell(fields, { correlationId });
+  }
+
+  /** Tells that another command has taken the place of a logout that waited for a connection, if there is one. */
+  async withdrawLogout(action: string): Promise<void> {
+    if (this.record.atStart !== "log_out") return;
+    await this.#standing.tell({
+      action: "error",
+      code: "logout_withdrawn",
+      error: `The logout was not carried out: WhatsApp could not be told before '${action}' took its place`,
+    });
   }
 
   /** Resolves with true once connected; with false when `signal` aborts or the session has no way to get there. */

@@ -1,9 +1,9 @@
 import type { Logger } from "pino";
 import type { Announcer } from "../announcer.ts";
-import type { SessionCommand } from "../contract/commands.ts";
+import type { SessionAction, SessionCommand } from "../contract/commands.ts";
 import { type Id, idText } from "../contract/ids.ts";
 import { stringifyJson } from "../contract/json.ts";
-import type { SessionRecord } from "../store/session_records.ts";
+import type { PairingMethod, SessionRecord } from "../store/session_records.ts";
 import type { Store } from "../store/store.ts";
 import { Session, type SessionContext } from "./session.ts";
 
@@ -102,6 +102,7 @@ export class Sessions {
   async handle({ command, commandId }: CommandInHand): Promise<CommandOutcome> {
     const { action, numberId } = command;
     if (numberId === undefined) throw new TypeError(`Cannot carry out '${action}' without a number`);
+    await this.#sessions.get(idText(numberId))?.settled();
     const session = this.#sessions.get(idText(numberId));
     switch (action) {
       case "create":
@@ -114,24 +115,26 @@ export class Sessions {
           return await this.#open(command, numberId, commandId);
         }
     }
-    if (session === undefined) {
-      await this.#answerNoSession(command, numberId, commandId);
-      return "done";
-    }
-    const changes = { ...changesOf(command, commandId), phoneNumber: session.record.phoneNumber };
-    await session.update(action === "close" ? { ...changes, atStart: "closed" } : changes);
-    switch (action) {
-      case "close":
-        await session.close("command");
-        break;
-      case "logout":
-        if (!(await session.logOut())) await this.#answerCannotLogOut(session);
-        break;
-      case "status":
-        await session.reportStatus();
-        break;
-    }
+    if (session === undefined) await this.#answerNoSession(command, numberId, commandId);
+    else await this.#act(session, command, commandId);
     return "done";
+  }
+
+  async #act(session: Session, command: SessionCommand, commandId: string | undefined): Promise<void> {
+    const changes = { ...changesOf(command, commandId), phoneNumber: session.record.phoneNumber };
+    switch (command.action) {
+      case "close":
+        await session.withdrawLogout("close");
+        await session.update({ ...changes, atStart: session.state === "banned" ? "banned" : "closed" });
+        return await session.close("command");
+      case "logout":
+        await session.update({ ...changes, atStart: "log_out" });
+        return await session.logOut();
+      case "status":
+        // What the session is carrying out goes on, and is answered under its own command's id.
+        await session.update({ ...changes, commandId: session.record.commandId });
+        return await session.reportStatus(commandId);
+    }
   }
 
   /** The lease of a number went to another worker while the broker was away. */
@@ -170,16 +173,17 @@ export class Sessions {
     }
     if (claim === "given_up" && !own) return "given_up";
     const session = this.#sessions.get(key) ?? this.#add(newcomer);
-    await session.update({ ...changesOf(command, commandId), atStart: "open" });
+    await session.withdrawLogout(action);
+    const method = methodOf(action) ?? session.record.pairingMethod ?? "qr";
+    await session.update({ ...changesOf(command, commandId), atStart: "open", pairingMethod: method });
     // The worker is stopping: it opens the session when it is back.
     if (claim === "given_up") return "done";
 
-    const method = action === "pairing_code" ? "code" : "qr";
     if (session.state === "connected" && action === "regenerate_qr") {
       await session.repeat("Already connected: no QR is needed");
     } else if ((action === "create" || action === "pairing_code") && session.isOpenFor(method)) {
       await session.repeat("Already connected");
-    } else await session.open(method);
+    } else await session.open();
     // It ended meanwhile, for reasons of its own: the command is for the session that comes after it.
     return session.state === "ended" ? await this.#open(command, numberId, commandId) : "done";
   }
@@ -189,9 +193,9 @@ export class Sessions {
     const claim = await this.#options.leases.claim(numberId, { own: true });
     if (claim === "refused") return await this.#leaseLost(session);
     // A command may have been faster.
-    if (claim === "held" && session.state === "closed" && session.record.atStart === "open") {
-      await session.open("qr", { asked: false });
-    }
+    if (claim !== "held" || session.state !== "closed") return;
+    if (session.record.atStart === "open") await session.open({ asked: false });
+    if (session.record.atStart === "log_out") await session.logOut();
   }
 
   #add(record: SessionRecord): Session {
@@ -257,18 +261,12 @@ export class Sessions {
         }, { correlationId }),
     );
   }
+}
 
-  async #answerCannotLogOut({ record, state, health }: Session): Promise<void> {
-    const { announcer } = this.#options;
-    const { vitals: _, ...status } = health;
-    await announcer.commit(announcer.session(record, {
-      action: "error",
-      code: "not_connected",
-      error:
-        `Cannot log out while the session is '${state}', as WhatsApp could not be told: 'reconnect' first`,
-      ...status,
-    }));
-  }
+/** How a command wants a phone to be asked; `undefined`: as before. */
+function methodOf(action: SessionAction): PairingMethod | undefined {
+  if (action === "reconnect") return undefined;
+  return action === "pairing_code" ? "code" : "qr";
 }
 
 /** What every command brings up to date: where its answers go, and the backend's own spelling of the ids. */

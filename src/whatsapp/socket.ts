@@ -3,6 +3,8 @@ import makeWASocket, {
   type BinaryNode,
   Browsers,
   type CacheStore,
+  getBinaryNodeChild,
+  getBinaryNodeChildren,
   jidNormalizedUser,
   type proto,
   type WAMessage,
@@ -54,10 +56,17 @@ export interface LinkedAccount {
   readonly pushName: string | null;
 }
 
+/** A QR the server offers. */
+export interface QrOffer {
+  readonly qr: string;
+  /** How many more the socket shows after this one; with the last one it ends. */
+  readonly left: number;
+}
+
 /** What happens on a socket. Handlers are called in the order things happened and must not throw. */
 export interface SocketEvents {
   /** A QR to show; the first lives longer than those after it. */
-  onQr(qr: string): void;
+  onQr(offer: QrOffer): void;
   /** It is logged in, and WhatsApp answers what is asked on it. */
   onOpen(account: LinkedAccount): void;
   /** Called once; nothing follows. */
@@ -167,6 +176,7 @@ export function openSocket(options: SocketOptions): Socket {
     random,
     log,
   });
+  let qrsLeft = 0;
   let greeted = false;
   let ended = false;
   let saved: Promise<void> = Promise.resolve();
@@ -212,7 +222,7 @@ export function openSocket(options: SocketOptions): Socket {
     if (ended) return;
     if (qr !== undefined || connection !== undefined && connection !== "connecting") greeted = true;
     if (qr !== undefined || connection === "open") clearTimeout(watchdog);
-    if (qr !== undefined) events.onQr(qr);
+    if (qr !== undefined) events.onQr({ qr, left: --qrsLeft });
     if (connection === "open") {
       prove().catch((error) => log.error({ err: error }, "a socket to WhatsApp could not be probed"));
     }
@@ -238,6 +248,9 @@ export function openSocket(options: SocketOptions): Socket {
     },
     isOver: () => ended,
     onError,
+  });
+  baileys.ws.on("CB:iq,type:set,pair-device", (stanza: BinaryNode) => {
+    qrsLeft = getBinaryNodeChildren(getBinaryNodeChild(stanza, "pair-device"), "ref").length;
   });
   baileys.ws.on("CB:ack,class:message", ({ attrs }: { attrs: Record<string, string | undefined> }) => {
     if (!ended && attrs.id !== undefined) events.onAck(attrs.id, attrs.error);

@@ -4,12 +4,12 @@ import type { HealthStatus } from "../contract/events.ts";
 export type SessionState =
   /** No socket, and none is wanted. */
   | "closed"
-  /** A socket is being opened, or logs in. */
+  /** A socket is being opened, to pair or to log in. */
   | "connecting"
   /** A QR (or pairing code) is out and waits for the phone. */
   | "awaiting_scan"
   | "connected"
-  /** The link was lost; the next attempt is waited for. */
+  /** The link was lost; the next attempt is waited for, or under way. */
   | "reconnecting"
   /** Another connection uses the credentials; this one keeps away for a while. */
   | "replaced"

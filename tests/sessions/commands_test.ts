@@ -67,7 +67,7 @@ Deno.test("regenerate_qr answers a connected number, and gives one that waits a 
 Deno.test("A session nobody scans is removed after its attempts, and can be created again", async () => {
   await using stack = await startStack({ broker });
   stack.standIn.faults.refCount = 2;
-  const worker = await stack.startWorker({}, { qrLifetimeMs: 120 });
+  const worker = await stack.startWorker({}, { qrLifetimeMs: 500 });
   const correlationId = await stack.backend.command({ action: "create", ...LINE });
   const { body, properties } = await event(stack, LINE, "error");
   assert.deepEqual([body.code, body.attempt, body.maxAttempts], ["qr_attempts_exhausted", 3, 3]);
@@ -77,7 +77,7 @@ Deno.test("A session nobody scans is removed after its attempts, and can be crea
     [1, 1, 2, 2, 3, 3],
   );
   for (const { body } of events(stack, LINE, "qr_generated")) {
-    assert(Number(body.expiresAt) > Number(body.timestamp) - 120);
+    assert(Number(body.expiresAt) > Number(body.timestamp) - 500);
   }
   assert.deepEqual(events(stack, LINE, "qr_regenerating").map(({ body }) => body.attempt), [2, 3]);
   await health(stack, LINE, "DISCONNECTED", "ended");
@@ -92,31 +92,6 @@ Deno.test("A session nobody scans is removed after its attempts, and can be crea
   await settled(stack, LINE);
   await worker.stop();
   assertNoErrorsLogged(stack);
-});
-
-Deno.test("pairing_code links the phone that enters it", async () => {
-  await using stack = await startStack({ broker });
-  await stack.startWorker();
-  await stack.backend.command({ action: "pairing_code", ...LINE });
-  const { body } = await event(stack, LINE, "pairing_code");
-  assert.match(String(body.pairingCode), /^[0-9A-Z]{8}$/);
-  assert(Number(body.expiresAt) > Number(body.timestamp));
-  await stack.standIn.phone(LINE.phoneNumber).enterPairingCode(String(body.pairingCode));
-  const connected = await event(stack, LINE, "connected");
-  assert.equal(connected.body.phoneNumber, `+${LINE.phoneNumber}`);
-  assert.equal(events(stack, LINE, "qr_generated").length, 0);
-});
-
-Deno.test("A pairing code nobody enters leaves nothing behind that looks like a linked device", async () => {
-  await using stack = await startStack({ broker });
-  const worker = await stack.startWorker();
-  await stack.backend.command({ action: "pairing_code", ...LINE });
-  await event(stack, LINE, "pairing_code");
-  await worker.stop();
-  await stack.startWorker();
-  const { body } = await event(stack, LINE, "qr_generated");
-  await stack.standIn.phone(LINE.phoneNumber).scanPng(String(body.qrCode));
-  await event(stack, LINE, "connected");
 });
 
 Deno.test("logout unlinks the device at WhatsApp and forgets it", async () => {
@@ -136,24 +111,6 @@ Deno.test("logout unlinks the device at WhatsApp and forgets it", async () => {
   for (const what of ["credential", "session WHERE at_start <> 'forget'"]) {
     assert.equal(database.prepare(`SELECT count(*) AS n FROM ${what}`).get()?.n, 0, what);
   }
-});
-
-Deno.test("logout is refused while WhatsApp cannot be told of it, and forgets what was never linked", async () => {
-  await using stack = await startStack({ broker });
-  await stack.startWorker();
-  await pair(stack, LINE);
-  await stack.backend.command({ action: "close", numberId: 6 });
-  await event(stack, LINE, "closed");
-  await stack.backend.command({ action: "logout", numberId: 6 });
-  assert.equal((await event(stack, LINE, "error")).body.code, "not_connected");
-  assert(stack.standIn.phone(LINE.phoneNumber).linked);
-
-  const other = { numberId: 7, phoneNumber: "221770000007" };
-  await stack.backend.command({ action: "create", ...other });
-  await event(stack, other, "qr_generated");
-  await stack.backend.command({ action: "logout", numberId: 7 });
-  await event(stack, other, "logged_out", { reason: "logout" });
-  assert.equal((await stateOf(stack, other)).status, "NOT_FOUND");
 });
 
 Deno.test("close keeps the credentials: neither create nor reconnect needs a QR, and a restart opens nothing", async () => {

@@ -66,8 +66,13 @@ export class Faults {
   sendRefusal: number | undefined;
   /** How far the server's clock is ahead of the machine's. */
   skewMs = 0;
+  /** The error every request for a pairing code is refused with. */
+  pairingCodeRefusal: number | undefined;
+  /** The error every device that wants to be unlinked is refused with; with `"silence"` it is not answered. */
+  unlinkRefusal: number | "silence" | undefined;
 
   readonly #links: () => Link[];
+  #held: PromiseWithResolvers<void> | undefined;
 
   /** @param links the links open at the moment */
   constructor(links: () => Link[]) {
@@ -105,8 +110,25 @@ export class Faults {
     this.sendRefusal = error ?? undefined;
   }
 
+  /** Leaves whoever has shaken hands without a word from now on, until {@link release}. */
+  hold(): void {
+    this.#held ??= Promise.withResolvers();
+  }
+
+  /** Goes on with the logins and registrations that were held. */
+  release(): void {
+    this.#held?.resolve();
+    this.#held = undefined;
+  }
+
+  /** Resolves when logins and registrations go on; `undefined` when they are not held. */
+  get held(): Promise<void> | undefined {
+    return this.#held?.promise;
+  }
+
   /** Everything off again. */
   clear(): void {
+    this.release();
     Object.assign(this, new Faults(this.#links));
   }
 

@@ -12,6 +12,8 @@ export class Stats {
   readonly versions: string[] = [];
   pairings = 0;
   logins = 0;
+  /** Devices that asked to be unlinked, refused ones included. */
+  unlinks = 0;
   /** Message stanzas clients sent, refused ones included. */
   messages = 0;
   /** Stanzas delivered again because the client never confirmed them. */

@@ -15,11 +15,20 @@ function refusal(reason: number) {
   return element("failure", { reason: String(reason), location: "frc" });
 }
 
-/** Registers the client, logs it in, or turns it away. */
-export function admit(hub: Hub, link: Link, { staticKey, payload }: ClientFinish): void {
+/** Registers the client, logs it in, turns it away, or lets it wait. */
+export function admit(hub: Hub, link: Link, finish: ClientFinish): void {
   hub.stats.links++;
+  hub.stats.versions.push(Object.values(finish.payload.userAgent?.appVersion ?? {}).join("."));
+  const { held } = hub.faults;
+  if (held === undefined) return decide(hub, link, finish);
+  hub.background("a held login", async () => {
+    await held;
+    if (link.isOpen) decide(hub, link, finish);
+  });
+}
+
+function decide(hub: Hub, link: Link, { staticKey, payload }: ClientFinish): void {
   const { loginRefusal, leastRevision = 0 } = hub.faults;
-  hub.stats.versions.push(Object.values(payload.userAgent?.appVersion ?? {}).join("."));
   if (loginRefusal !== undefined) return link.end(refusal(loginRefusal));
   if ((payload.userAgent?.appVersion?.tertiary ?? 0) < leastRevision) return link.end(refusal(405));
   if (payload.devicePairingData) {

@@ -28,7 +28,8 @@ export class PairingCodeExchange {
   readonly ref = randomBytes(16);
   readonly #wrapped: Buffer;
   readonly #pairing: Pairing;
-  readonly #finished = Promise.withResolvers<BinaryNode>();
+  /** Of the code that was typed last. */
+  #finished = Promise.withResolvers<BinaryNode>();
 
   constructor(pairing: Pairing, hello: BinaryNode) {
     this.#pairing = pairing;
@@ -41,6 +42,7 @@ export class PairingCodeExchange {
 
   /** Plays the phone on which `code` was typed; resolves with the ADV secret, throws when the code is wrong. */
   async enter(code: string, identity: KeyPair, nowMs: number): Promise<Uint8Array> {
+    this.#finished = Promise.withResolvers();
     const key = await derivePairingCodeKey(code, this.#wrapped.subarray(0, 32));
     const theirs = aesDecryptCTR(this.#wrapped.subarray(48), key, this.#wrapped.subarray(32, 48));
     const ephemeral = Curve.generateKeyPair();

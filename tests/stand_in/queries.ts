@@ -119,6 +119,13 @@ export async function answerQuery(
   request: BinaryNode,
 ): Promise<void> {
   const { xmlns = "", type } = request.attrs;
+  const { unlinkRefusal } = hub.faults;
+  const unlinks = getBinaryNodeChild(request, "remove-companion-device") !== undefined;
+  if (unlinks) hub.stats.unlinks++;
+  if (unlinks && unlinkRefusal !== undefined) {
+    if (unlinkRefusal !== "silence") link.send(iqError(request, unlinkRefusal, "refused"));
+    return;
+  }
   const content = await ANSWERS[xmlns]?.({ hub, link, companion, request });
   if (!content) {
     const children = Array.isArray(request.content) ? request.content.map(({ tag }) => tag).join(" ") : "";

@@ -18,7 +18,7 @@ import { Feed } from "./feed.ts";
 import { type Hub, Stats } from "./hub.ts";
 import { Link, type LinkOwner } from "./link.ts";
 import { admit } from "./login.ts";
-import { element, iqResult } from "./nodes.ts";
+import { element, iqError, iqResult } from "./nodes.ts";
 import type { ClientFinish } from "./noise.ts";
 import type { Pairing } from "./pairing.ts";
 import { PairingCodeExchange } from "./pairing_code.ts";
@@ -206,6 +206,8 @@ export class StandIn implements LinkOwner, AsyncDisposable {
     const request = getBinaryNodeChild(node, "link_code_companion_reg");
     if (node.tag !== "iq" || !request || !link.pairing) return;
     if (request.attrs.stage === "companion_hello") {
+      const refusal = this.faults.pairingCodeRefusal;
+      if (refusal !== undefined) return void link.send(iqError(node, refusal, "bad-request"));
       link.pairing.code = new PairingCodeExchange(link.pairing, request);
       const ref = element("link_code_pairing_ref", {}, link.pairing.code.ref);
       link.send(iqResult(node, [element("link_code_companion_reg", {}, [ref])]));

@@ -78,7 +78,7 @@ Deno.test("Session.open() leaves one socket, however many ask for it at once", a
     session.open(),
     session.open(),
     session.close("command"),
-    session.open("code"),
+    session.open(),
     session.open(),
   ]);
   await test.until("qr_generated");

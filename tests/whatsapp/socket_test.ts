@@ -17,7 +17,7 @@ async function open(url: string, options: Partial<SocketOptions> = {}) {
   const closed = Promise.withResolvers<Closure>();
   const shown = Promise.withResolvers<string>();
   const events: SocketEvents = {
-    onQr: shown.resolve,
+    onQr: ({ qr }) => shown.resolve(qr),
     onOpen: () => {},
     onClose: closed.resolve,
     onMessages: () => {},
