@@ -7,20 +7,20 @@ const HELP = `whatsapp-worker ${VERSION}: holds WhatsApp sessions for a backend 
 
 Usage: worker [options]
        worker dead-letters list | show | requeue | drop
-       worker session unpin NUMBER
+       worker session list | show | delete | unpin
 
   (none)             run the worker until SIGTERM or SIGINT
   dead-letters       what could not be handled: look at it, send it back or drop it
-  session            free the number of a worker that is lost for good
+  session            the numbers of this worker; free the number of one that is lost for good
   --check            tell what is wrong with this installation and what to do about it
   --json             with --check and commands: for machines
   --env-file FILE    read the settings from FILE (default: ./.env)
   --version          print the version
   --help             print this; behind a command, its own help
 
-Exit codes: 0 fine, 64 wrong usage, 66 no such dead letter, 69 broker (with --check: or WhatsApp) out of reach,
-70 fault of the program, 73 state folder unusable, 75 in use or not wholly done, try again, 78 configuration wrong.
---check ends with the first that applies of 78, 73 and 69.
+Exit codes: 0 fine, 64 wrong usage, 66 no such dead letter or session, 69 broker (with --check: or WhatsApp) out of
+reach, 70 fault of the program, 73 state folder unusable, 75 in use or not wholly done, try again, 78 configuration
+wrong. --check ends with the first that applies of 78, 73 and 69.
 `;
 
 /** The options that go without a command. */

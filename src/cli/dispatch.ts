@@ -5,8 +5,8 @@ import type { Command, CommandGroup } from "./command.ts";
 import { CommandError } from "./command_error.ts";
 import { DEAD_LETTERS } from "./dead_letters.ts";
 import type { OptionName, Options } from "./options.ts";
-import { SESSION } from "./session_unpin.ts";
-import { ownTerminal } from "./terminal.ts";
+import { SESSION } from "./session.ts";
+import { ownTerminal, visibleLines } from "./terminal.ts";
 
 const GROUPS: readonly CommandGroup[] = [DEAD_LETTERS, SESSION];
 
@@ -24,8 +24,10 @@ export async function dispatch(words: readonly string[], options: Options): Prom
     return await carryOut(command, operands, options);
   } catch (error) {
     if (error instanceof ConfigError) console.error(error.message);
-    else if (error instanceof CommandError) console.error(`${error.message}\n→ ${error.remedy}`);
-    else throw error;
+    else if (error instanceof CommandError) {
+      // What was typed is quoted in them.
+      console.error(visibleLines(`${error.message}\n→ ${error.remedy}`).join("\n"));
+    } else throw error;
     return error.exitCode;
   }
 }

@@ -4,6 +4,7 @@ import { readHealthCommand, readSendCommand, readSessionCommand } from "../contr
 import { type Id, isRowId } from "../contract/ids.ts";
 import { decodeBody } from "../contract/json.ts";
 import type { About } from "../contract/parsed.ts";
+import { renderTable } from "./table.ts";
 import { visible } from "./terminal.ts";
 
 /** The longest word of a stranger's that a list shows. */
@@ -83,21 +84,10 @@ function word(text: string | null): string | null {
 }
 
 const COLUMNS = ["ID", "WHEN", "REASON", "FROM", "WORKER", "DIED", "WHAT", "SIZE"];
-const NUMERIC = new Set(["DIED", "SIZE"]);
 
 /** The summaries as a table. */
 export function renderSummaries(letters: readonly LetterSummary[]): string {
-  const rows = [COLUMNS, ...letters.map(rowOf)];
-  const widths = COLUMNS.map((_, column) =>
-    rows.reduce((widest, row) => Math.max(widest, row[column]?.length ?? 0), 0)
-  );
-  return rows.map((row) =>
-    row.map((cell, column) =>
-      NUMERIC.has(COLUMNS[column] ?? "")
-        ? cell.padStart(widths[column] ?? 0)
-        : cell.padEnd(widths[column] ?? 0)
-    ).join("  ").trimEnd()
-  ).join("\n");
+  return renderTable(COLUMNS, letters.map(rowOf), ["DIED", "SIZE"]);
 }
 
 function rowOf({ id, time, reason, queue, worker, count, subject, bytes }: LetterSummary): string[] {

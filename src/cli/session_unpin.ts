@@ -9,47 +9,21 @@ import {
   type Unpinned,
   UnpinRefused,
 } from "../broker/unpin.ts";
-import { idText, isRowId } from "../contract/ids.ts";
 import { EXIT } from "../exit_codes.ts";
 import { namesOf } from "../preflight/broker.ts";
 import { withBroker } from "./broker.ts";
-import type { CommandGroup, Invocation } from "./command.ts";
+import type { Command, Invocation } from "./command.ts";
 import { CommandError } from "./command_error.ts";
+import { mustBeAble, numberOf } from "./session_number.ts";
 import { visible, visibleJson } from "./terminal.ts";
 
-const HELP = `worker session: numbers and the workers they belong to
-
-Usage: worker session unpin NUMBER --worker LOST_WORKER_ID [--yes]
-
-  unpin      frees the number of a worker that is lost for good, e.g. because its machine died with its disk. Sends
-             that wait for the number are answered FAILED no_session, commands for it go to the other workers, and
-             'create' opens it on another one, with a new QR
-
-  NUMBER         the backend's numberId, e.g. 6; not the phone number
-  --worker W     the WORKER_ID of the lost worker, e.g. worker-1: AMQP cannot tell whose a number is
-  --yes          do not ask first
-  --json         for machines
-  --env-file F   read the settings from F (default: ./.env)
-
-Never for a worker that comes back: it still has the credentials, takes the number again when nobody else has it by
-then, and WhatsApp lets only one of two be connected. A worker that runs is told by 'logout' instead. Interrupted, the
-command is given again and goes on where it was.
-
-Exit codes: 0 done or nothing to do, 64 wrong usage, 69 broker out of reach, 75 the number is in use or belongs to
-another worker than the one named, 78 configuration wrong.
-`;
-
-/** `worker session …`. */
-export const SESSION: CommandGroup = {
-  name: "session",
-  help: HELP,
-  commands: [{
-    name: "session unpin",
-    usage: "NUMBER --worker LOST_WORKER_ID [--yes]",
-    operands: [1, 1],
-    options: ["env-file", "json", "worker", "yes"],
-    run,
-  }],
+/** `worker session unpin`. */
+export const unpinSession: Command = {
+  name: "session unpin",
+  usage: "NUMBER --worker LOST_WORKER_ID [--yes]",
+  operands: [1, 1],
+  options: ["env-file", "json", "worker", "yes"],
+  run,
 };
 
 async function run(invocation: Invocation): Promise<number> {
@@ -70,31 +44,20 @@ async function run(invocation: Invocation): Promise<number> {
   });
 }
 
-function pinOf({ operands: [number = ""], options: { worker, yes, json }, terminal }: Invocation): Pin {
-  const refuse = (message: string, remedy: string): never => {
-    throw new CommandError(message, remedy, EXIT.USAGE);
-  };
-  if (!isRowId(number)) {
-    refuse(
-      `${JSON.stringify(number)} is no number`,
-      "Write the backend's numberId, e.g. 6, not the phone number",
-    );
-  }
+function pinOf(invocation: Invocation): Pin {
+  const { worker } = invocation.options;
+  const numberId = numberOf(invocation);
   if (worker === undefined || !/^[^\p{C}\p{Z}]{1,200}$/u.test(worker)) {
-    refuse(
+    throw new CommandError(
       worker === undefined
         ? "It is not said whose number it is"
         : `${JSON.stringify(worker)} is no WORKER_ID`,
       "Add --worker with the WORKER_ID of the lost worker, e.g. --worker worker-1",
+      EXIT.USAGE,
     );
   }
-  if (!yes && (json || terminal.confirm === undefined)) {
-    refuse(
-      "'session unpin' asks before it does anything, and here is nobody to ask",
-      "Add --yes if you mean it",
-    );
-  }
-  return { numberId: idText(number), workerId: worker ?? "" };
+  mustBeAble(invocation, "session unpin");
+  return { numberId, workerId: worker };
 }
 
 function questionFor({ numberId, workerId }: Pin, { number, inbox }: PinLook): string {

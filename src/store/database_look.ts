@@ -39,7 +39,7 @@ export function recallFrom(folder: string, keys: readonly string[]): ReadonlyMap
 }
 
 /** Reads it as one more reader. Where nobody else had it open, what SQLite leaves beside it is taken away again. */
-function readOnly<T>(folder: string, look: (sqlite: DatabaseSync) => T): T {
+export function readOnly<T>(folder: string, look: (sqlite: DatabaseSync) => T): T {
   const path = join(folder, DATABASE_FILE);
   const traces = [`${path}-wal`, `${path}-shm`];
   const wereThere = traces.some((trace) => existsSync(trace));
