@@ -56,12 +56,19 @@ export class VitalRecords {
     return await this.#countUndecryptable(numberId);
   }
 
-  /** A message was decrypted, perhaps after all. @returns how many of the number's could not be */
-  async noteDecrypted({ numberId, chat, whatsappId }: ReceivedKey): Promise<number> {
-    await this.#database.commit([{
+  /**
+   * A message was decrypted, perhaps after all.
+   *
+   * @param message with every name its chat may have had
+   * @returns how many of the number's could not be
+   */
+  async noteDecrypted(
+    { numberId, chats, whatsappId }: Omit<ReceivedKey, "chat"> & { readonly chats: readonly string[] },
+  ): Promise<number> {
+    await this.#database.commit(chats.map((chat) => ({
       sql: "DELETE FROM undecryptable WHERE number_id = ? AND chat = ? AND whatsapp_id = ?",
       parameters: [numberId, chat, whatsappId],
-    }]);
+    })));
     return await this.#countUndecryptable(numberId);
   }
 

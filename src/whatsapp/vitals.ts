@@ -1,6 +1,7 @@
 import { type BinaryNode, proto, type WAMessage } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
 import type { Store } from "../store/store.ts";
+import { person } from "./identities.ts";
 import type { HealthWarning } from "./states.ts";
 import { isMessageOfOthers, type OwnAddresses, phoneSeenIn, prekeyCountIn } from "./vital_stanzas.ts";
 
@@ -114,11 +115,13 @@ export class Vitals {
   async message({ key, messageStubType }: WAMessage): Promise<void> {
     const { store, numberId } = this.#options;
     if (!key.remoteJid || !key.id) return;
-    const message = { numberId, chat: key.remoteJid, whatsappId: key.id };
+    const whatsappId = key.id;
+    // It may come again under its sender's other name.
+    const { names } = person(key.remoteJid, key.remoteJidAlt);
     if (messageStubType === proto.WebMessageInfo.StubType.CIPHERTEXT) {
-      this.#undecryptable = await store.vitals.noteUndecryptable(message);
+      this.#undecryptable = await store.vitals.noteUndecryptable({ numberId, chat: names[0]!, whatsappId });
     } else if (this.#undecryptable > 0) {
-      this.#undecryptable = await store.vitals.noteDecrypted(message);
+      this.#undecryptable = await store.vitals.noteDecrypted({ numberId, chats: names, whatsappId });
     }
   }
 

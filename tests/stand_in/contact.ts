@@ -26,6 +26,13 @@ function damage(ciphertext: Uint8Array): void {
   ciphertext[ciphertext.length - 1]! ^= 0xff;
 }
 
+/** A companion's wish to have a message once more. */
+export interface Request {
+  device: Endpoint;
+  receipt: BinaryNode;
+  count: string;
+}
+
 /** How a person behaves; everything can be changed later on the object. */
 export interface ContactOptions {
   /** Push name, default `Contact <number>`. */
@@ -42,6 +49,8 @@ export interface ContactOptions {
   lidInDirectory?: boolean;
   /** Ask again for what cannot be decrypted, default true; else {@link Contact.askAgain} does. */
   autoAsk?: boolean;
+  /** Send again what others ask for, default true; else {@link Contact.answer} does. */
+  autoAnswer?: boolean;
 }
 
 /** An account and its phone (device 0). */
@@ -54,6 +63,7 @@ export class Contact implements Endpoint {
   showsAlias: boolean;
   lidInDirectory: boolean;
   autoAsk: boolean;
+  autoAnswer: boolean;
   /** How receipts and requests are addressed; as what they answer, when undefined. */
   answersAs: Addressing | undefined;
   /** Linked devices by device id. */
@@ -72,6 +82,7 @@ export class Contact implements Endpoint {
   readonly #posted = new Map<string, { device: Endpoint; envelope: Envelope }[]>();
   /** Who has this person's key for which group. */
   readonly #haveSenderKey = new Set<string>();
+  readonly #requests = new Feed<Request>();
   readonly #unread = new Feed<{ envelope: Envelope; error: Error }>();
   #damaged = 0;
   #unreadable = 0;
@@ -88,6 +99,7 @@ export class Contact implements Endpoint {
     this.showsAlias = options.showsAlias ?? true;
     this.lidInDirectory = options.lidInDirectory ?? true;
     this.autoAsk = options.autoAsk ?? true;
+    this.autoAnswer = options.autoAnswer ?? true;
   }
 
   get number(): string {
@@ -243,8 +255,20 @@ export class Contact implements Endpoint {
     for (const id of ids) this.#receipts.push({ id, type, atMs: this.hub.now() });
   }
 
-  /** A companion could not decrypt: the message goes out again, to that device alone, on a new session. */
+  /** A companion could not decrypt a message of this person. */
   async retry(device: Endpoint, receipt: BinaryNode, count: string): Promise<void> {
+    const request = { device, receipt, count };
+    this.#requests.push(request);
+    if (this.autoAnswer) await this.answer(request);
+  }
+
+  /** The next request of a companion, here already or still to come. */
+  request(timeoutMs: number = DEFAULT_WAIT_MS): Promise<Request> {
+    return this.#requests.next(`request to ${this.number}`, () => true, timeoutMs);
+  }
+
+  /** Sends a message again, on a new session, to the device that asked for it alone. */
+  async answer({ device, receipt, count }: Request): Promise<void> {
     const id = receipt.attrs.id ?? "";
     const sent = this.#sent.get(id);
     if (!sent) throw new Error(`Retry receipt for ${id}, which ${this.number} never sent`);
@@ -260,6 +284,7 @@ export class Contact implements Endpoint {
     this.#inbox.close();
     this.#receipts.close();
     this.#unread.close();
+    this.#requests.close();
     this.signal.close();
   }
 
