@@ -128,6 +128,7 @@ export const sessionEvent = z.discriminatedUnion("action", [
     code: z.int(),
     reason: word,
     willReconnect: z.boolean(),
+    message: z.exactOptional(sentence),
     ...time,
   }),
   z.looseObject({

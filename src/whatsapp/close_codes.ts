@@ -90,6 +90,11 @@ export function closureOfError(error: unknown): Closure {
   return { code, reason: "untrusted_account", reaction: "reconnect", message: untrusted };
 }
 
+/** Whether a socket was closed because somebody is not who they say, which a person has to know of. */
+export function isUntrusted({ reason }: Pick<Closure, "reason">): boolean {
+  return reason === "untrusted_server" || reason === "untrusted_account";
+}
+
 /**
  * What to do when the request for a websocket was answered with an HTTP status. It says something about the way to
  * WhatsApp, never about the account: a proxy's 403 is no ban.

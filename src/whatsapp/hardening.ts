@@ -5,6 +5,7 @@ import { UntrustedServer, verifyServer } from "./server_certificate.ts";
 import { signXeddsa, verifyXeddsa } from "./xeddsa.ts";
 
 const { sharedKey } = Curve;
+const WHATSAPPS_ROOT = WA_CERT_DETAILS.PUBLIC_KEY;
 /** The curve in pure JavaScript below libsignal, which looks up its functions each time it calls one. */
 const curve25519 = libsignalsOwn("curve25519-js");
 
@@ -23,7 +24,9 @@ const curve25519 = libsignalsOwn("curve25519-js");
  * @param rootKeyHex the root to trust instead of WhatsApp's own: that of a stand-in on loopback
  */
 export function hardenBaileys(rootKeyHex: string | undefined, now: () => number = Date.now): void {
-  if (rootKeyHex !== undefined) WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(rootKeyHex, "hex");
+  const rootKey = rootKeyHex === undefined ? WHATSAPPS_ROOT : Buffer.from(rootKeyHex, "hex");
+  // Baileys looks at the signatures too.
+  WA_CERT_DETAILS.PUBLIC_KEY = rootKey;
   let agreedWith: Uint8Array | undefined;
 
   // The handshake agrees on a secret with the server's static key, and with that decrypts the certificates and decodes
@@ -38,7 +41,7 @@ export function hardenBaileys(rootKeyHex: string | undefined, now: () => number 
     if (serverKey === undefined || !(encoded instanceof Uint8Array)) {
       throw new UntrustedServer("The server shows certificates and no key of its own");
     }
-    return verifyServer(encoded, { rootKey: WA_CERT_DETAILS.PUBLIC_KEY, serverKey, nowMs: now() });
+    return verifyServer(encoded, { rootKey, serverKey, nowMs: now() });
   };
   Curve.verify = verifyXeddsa;
   Object.assign(curve25519, { sign: signXeddsa, verify: verifyXeddsa });

@@ -10,7 +10,7 @@ import {
   loadAuthState,
   type StoredAuthState,
 } from "./auth_state.ts";
-import type { Closure } from "./close_codes.ts";
+import { type Closure, isUntrusted } from "./close_codes.ts";
 import type { ConnectGate } from "./connect_gate.ts";
 import { type Invitation, Pairing } from "./pairing.ts";
 import { PairingCodeRefused } from "./pairing_code.ts";
@@ -187,7 +187,7 @@ export class Run {
     const wasLinked = isLinked(auth.creds);
     const closure = await this.#socketsEnd(auth, onSettled);
     if (closure === undefined) return undefined;
-    const level = closure.reason.startsWith("untrusted") ? "error" : "info";
+    const level = isUntrusted(closure) ? "error" : "info";
     standing.log[level]({ ...closure }, "the socket to WhatsApp was closed");
     return await this.#react(closure, {
       wasLinked,
@@ -373,12 +373,13 @@ export class Run {
     if (deaf) standing.vitals.deafSocket();
     if (!this.#exchanging) this.#withheld = undefined;
     this.#exchanging = false;
+    const obstacle = isUntrusted(cause) ? cause.reason : undefined;
     await standing.enter(
       reaction === "yield" ? "replaced" : "reconnecting",
       this.#retries.isNews(JSON.stringify(cause))
         ? standing.event({ action: "disconnected", ...cause, willReconnect: true })
         : [],
-      { deaf },
+      { deaf, obstacle },
     );
     return pauseMs;
   }

@@ -21,6 +21,8 @@ export interface StandingContext {
 export interface EnterOptions {
   /** The socket before was open, and deaf. */
   readonly deaf?: boolean;
+  /** What stands in the way of a connection. */
+  readonly obstacle?: string | undefined;
   /** The backend need not know: it is told when it asks, or when the next state is news as well. */
   readonly quietly?: boolean;
 }
@@ -38,6 +40,7 @@ export class Standing {
   #log: Logger;
   #state: SessionState;
   #deaf = false;
+  #obstacle: string | undefined;
   /** What the backend was told last. */
   #told: Health;
   #changed = Promise.withResolvers<void>();
@@ -62,8 +65,8 @@ export class Standing {
 
   /** How the number is. */
   get health(): HealthReport {
-    const { warnings } = this.vitals;
-    return { ...healthOf(this.#state, { deaf: this.#deaf, warnings }), vitals: this.vitals.report() };
+    const condition = { deaf: this.#deaf, obstacle: this.#obstacle, warnings: this.vitals.warnings };
+    return { ...healthOf(this.#state, condition), vitals: this.vitals.report() };
   }
 
   /** Every line of it names the session. */
@@ -82,10 +85,11 @@ export class Standing {
   async enter(
     state: SessionState,
     statements: readonly Statement[] = [],
-    { deaf = false, quietly = false }: EnterOptions = {},
+    { deaf = false, obstacle, quietly = false }: EnterOptions = {},
   ): Promise<void> {
     this.#state = state;
     this.#deaf = deaf;
+    this.#obstacle = obstacle;
     if (state === "ended" || state === "banned") this.vitals.forget();
     this.#changed.resolve();
     this.#changed = Promise.withResolvers();

@@ -31,6 +31,8 @@ export type HealthWarning =
 export interface Condition {
   /** Its last socket was open, and deaf; none has proved better since. */
   readonly deaf: boolean;
+  /** What it cannot be connected for, when that is more than a lost link. */
+  readonly obstacle?: string | undefined;
   /** The gravest first. */
   readonly warnings: readonly HealthWarning[];
 }
@@ -44,13 +46,13 @@ export interface Health {
 }
 
 /** How a number in `state` and `condition` is reported. */
-export function healthOf(state: SessionState, { deaf, warnings }: Condition): Health {
+export function healthOf(state: SessionState, { deaf, obstacle, warnings }: Condition): Health {
   switch (state) {
     case "connected":
     case "connecting":
     case "reconnecting":
       if (deaf) return { status: "UNHEALTHY", reason: "deaf" };
-      if (state !== "connected") return { status: "DISCONNECTED", reason: state };
+      if (state !== "connected") return { status: "DISCONNECTED", reason: obstacle ?? state };
       return { status: "HEALTHY", ...(warnings[0] === undefined ? {} : { reason: warnings[0], warnings }) };
     case "banned":
       return { status: "BANNED", reason: "banned" };

@@ -37,7 +37,7 @@ for (const [flaw, message] of REFUSED) {
       assert.deepEqual([body.code, body.willReconnect], [400, true]);
       assert.match(String(body.message), message);
     }
-    await health(stack, linked, "DISCONNECTED", "reconnecting");
+    for (const each of [linked, unlinked]) await health(stack, each, "DISCONNECTED", "untrusted_server");
     assert(
       stack.logged.map((text) => JSON.parse(text)).some((entry) =>
         entry.level === 50 && entry.reason === "untrusted_server" && message.test(entry.message)
@@ -49,6 +49,7 @@ for (const [flaw, message] of REFUSED) {
 
     faults.untrustedCertificate = undefined;
     await event(stack, linked, "connected");
+    await health(stack, linked, "HEALTHY");
     await event(stack, unlinked, "qr_generated");
   });
 }
@@ -88,6 +89,7 @@ for (const flaw of ACCOUNT_FLAWS) {
       ),
       "the log says why",
     );
+    await health(stack, wanted, "DISCONNECTED", "untrusted_account");
     assert.equal(phone.linked, false);
     using database = new DatabaseSync(join(stack.environment.SESSION_DIR!, "worker.db"), { readOnly: true });
     assert.deepEqual(database.prepare("SELECT * FROM credential").all(), [], "nothing of it is kept");

@@ -93,6 +93,13 @@ Deno.test("hardenBaileys() refuses what is no chain at all", () => {
   for (const chain of chains) assert.throws(() => shakeHands({ ...certificate, chain }), UntrustedServer);
 });
 
+Deno.test("hardenBaileys() trusts WhatsApp's root when it is given no other", () => {
+  const certificate = trusted();
+  shakeHands(certificate);
+  hardenBaileys(undefined);
+  assert.throws(() => shakeHands(certificate), /not signed by WhatsApp's root/);
+});
+
 Deno.test("hardenBaileys() goes by the clock it is given", () => {
   const certificate = trusted();
   const day = 24 * 3600_000;

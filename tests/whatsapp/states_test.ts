@@ -29,6 +29,12 @@ function same(health: Health): [Health, Health, Health] {
   return [health, health, health];
 }
 
+Deno.test("healthOf() says what a session that is not connected cannot be connected for", () => {
+  const obstructed = { ...WELL, obstacle: "untrusted_server" };
+  assert.deepEqual(healthOf("reconnecting", obstructed), disconnected("untrusted_server"));
+  assert.deepEqual(healthOf("connected", obstructed), { status: "HEALTHY" });
+});
+
 for (const [state, expected] of Object.entries(RULES) as [SessionState, Health[]][]) {
   Deno.test(`healthOf() says how a number is that is '${state}'`, () => {
     const found = [WELL, DEAF, WARNED].map((condition) => healthOf(state, condition));
