@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 /** How much of the time connecting may keep the event loop busy; the rest is for the sessions that are connected. */
 const SHARE = 0.75;
 /** Connects that this much time is enough for begin at once. */
-const BURST_MS = 150;
+const BURST_MS = 100;
 /** What a connect is taken to cost until enough of them were measured. */
 const ASSUMED_COST_MS = 20;
 /** How many connects are measured together, from one that has come to something to another. */
