@@ -46,6 +46,9 @@ const UNTRUSTED_ACCOUNT: ReadonlyMap<string, string> = new Map([
   ],
 ]);
 
+/** Baileys' words for what failed below the websocket. Where it has no code for that it makes it one of WhatsApp's. */
+const BELOW = "WebSocket Error";
+
 /** The code of whatever is attempted on a socket that is closing or closed. */
 export const CONNECTION_CLOSED = 428;
 
@@ -71,12 +74,15 @@ const CLOSURES: Readonly<Record<number, Omit<Closure, "code" | "message">>> = {
   515: { reason: "restart_required", reaction: "restart" },
 };
 
+const UNKNOWN: Omit<Closure, "code"> = { reason: "connection_failed", reaction: "reconnect" };
+
 /** What to do about a socket that was closed with `code` and `message`. A code nobody knows is treated as a lost link. */
 export function closureOf(code: number, message: string): Closure {
   if (code === 408 && message.includes(REFS_ENDED)) {
     return { code, reason: "qr_expired", reaction: "next_qr_attempt" };
   }
-  return { code, ...(CLOSURES[code] ?? { reason: "connection_failed", reaction: "reconnect" }) };
+  if (code === 500 && message.startsWith(BELOW)) return { code, ...UNKNOWN };
+  return { code, ...(CLOSURES[code] ?? UNKNOWN) };
 }
 
 /** What to do about a socket that ended with `error`. */

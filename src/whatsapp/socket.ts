@@ -34,7 +34,6 @@ import type { Effect } from "./signal_keys.ts";
 import { durableSignalRepository } from "./signal_repository.ts";
 import type { ReachoutTimelock } from "./vitals.ts";
 
-/** How long the server may take to answer the connection attempt. */
 const CONNECT_TIMEOUT_MS = 20_000;
 /** How long it may take to answer a query. Baileys goes on after that, as if it had answered with nothing. */
 export const QUERY_TIMEOUT_MS = 20_000;
@@ -105,6 +104,8 @@ export interface SocketOptions {
   readonly qrLifetimeMs?: number | undefined;
   /** How long nothing may come of the socket before it is given up as lost (408). @default 90 s */
   readonly watchdogMs?: number | undefined;
+  /** How long the server may take to answer the connection attempt. @default 20 s */
+  readonly connectTimeoutMs?: number | undefined;
   /** When it is probed. */
   readonly probe?: Partial<ProbeTimings> | undefined;
   /** A number in [0, 1). */
@@ -148,7 +149,7 @@ export function openSocket(options: SocketOptions): Socket {
     auth,
     logger: baileysLogger(log),
     browser: Browsers.macOS("Chrome"),
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     defaultQueryTimeoutMs: QUERY_TIMEOUT_MS,
     keepAliveIntervalMs: KEEP_ALIVE_INTERVAL_MS,
     syncFullHistory: false,

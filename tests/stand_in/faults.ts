@@ -73,6 +73,7 @@ export class Faults {
 
   readonly #links: () => Link[];
   #held: PromiseWithResolvers<void> | undefined;
+  readonly #atNextLogin = new Map<string, BinaryNode | "cut">();
 
   /** @param links the links open at the moment */
   constructor(links: () => Link[]) {
@@ -84,9 +85,31 @@ export class Faults {
     for (const link of this.#of(number)) link.end(closingStanza(code));
   }
 
-  /** Cuts the open links (of one phone) without a word, as a lost network does. */
-  dropLinks(number?: string): void {
-    for (const link of this.#of(number)) link.drop();
+  /** Ends the open links (of one phone) with this stanza; later links are welcome. */
+  endWith(last: BinaryNode, number?: string): void {
+    for (const link of this.#of(number)) link.end(last);
+  }
+
+  /** Ends the open links (of one phone) with nothing but the websocket's own goodbye. */
+  sayGoodbye(number?: string): void {
+    for (const link of this.#of(number)) link.close();
+  }
+
+  /** Cuts the open links (of one phone) without a word, as a lost network does; with `reset`, as a firewall does. */
+  dropLinks(number?: string, { reset = false }: { reset?: boolean } = {}): void {
+    for (const link of this.#of(number)) reset ? link.reset() : link.drop();
+  }
+
+  /** Answers the next login of this phone's companion with the stanza, and the end; `"cut"`: with the end only. */
+  atNextLogin(number: string, last: BinaryNode | "cut"): void {
+    this.#atNextLogin.set(number, last);
+  }
+
+  /** What the login of a phone's companion is to be answered with instead, once. */
+  takeAtNextLogin(number: string): BinaryNode | "cut" | undefined {
+    const last = this.#atNextLogin.get(number);
+    this.#atNextLogin.delete(number);
+    return last;
   }
 
   /** Makes the open links (of one phone) deaf for the rest of their lives; later links are sound. */
@@ -130,6 +153,7 @@ export class Faults {
   clear(): void {
     this.release();
     Object.assign(this, new Faults(this.#links));
+    this.#atNextLogin.clear();
   }
 
   #of(number: string | undefined): Link[] {

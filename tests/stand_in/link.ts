@@ -1,5 +1,6 @@
 /** One client's websocket: introduction, Noise handshake, then stanzas both ways. */
 import { Buffer } from "node:buffer";
+import type { Socket } from "node:net";
 import { decodeBinaryNode, encodeBinaryNode, NOISE_WA_HEADER } from "@whiskeysockets/baileys";
 import type { BinaryNode } from "@whiskeysockets/baileys";
 // @ts-types="@types/ws"
@@ -80,6 +81,16 @@ export class Link {
   end(last: BinaryNode): void {
     this.send(last);
     this.#socket.close();
+  }
+
+  /** Closes without a last stanza. */
+  close(): void {
+    this.#socket.close();
+  }
+
+  /** Cuts the connection with a TCP reset. */
+  reset(): void {
+    (this.#socket as unknown as { _socket: Socket })._socket.resetAndDestroy();
   }
 
   /** Cuts the connection without a close frame. */

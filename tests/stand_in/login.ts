@@ -1,6 +1,6 @@
 /** What happens when a client has shaken hands: a login, a registration, or a refusal. */
 import { Buffer } from "node:buffer";
-import { jidEncode } from "@whiskeysockets/baileys";
+import { type BinaryNode, jidEncode } from "@whiskeysockets/baileys";
 import { Companion } from "./companion.ts";
 import { closingStanza } from "./faults.ts";
 import type { Hub } from "./hub.ts";
@@ -11,7 +11,7 @@ import { Pairing } from "./pairing.ts";
 import { Phone } from "./phone.ts";
 
 /** `<failure>`, the answer to a login or registration that is not wanted. */
-function refusal(reason: number) {
+export function refusal(reason: number): BinaryNode {
   return element("failure", { reason: String(reason), location: "frc" });
 }
 
@@ -29,6 +29,8 @@ export function admit(hub: Hub, link: Link, finish: ClientFinish): void {
 
 function decide(hub: Hub, link: Link, { staticKey, payload }: ClientFinish): void {
   const { loginRefusal, leastRevision = 0 } = hub.faults;
+  const last = hub.faults.takeAtNextLogin(String(payload.username ?? ""));
+  if (last !== undefined) return last === "cut" ? link.drop() : link.end(last);
   if (loginRefusal !== undefined) return link.end(refusal(loginRefusal));
   if ((payload.userAgent?.appVersion?.tertiary ?? 0) < leastRevision) return link.end(refusal(405));
   if (payload.devicePairingData) {

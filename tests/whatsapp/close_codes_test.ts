@@ -15,6 +15,7 @@ const REACTIONS: readonly [code: number, message: string, reason: string, reacti
   [428, "Connection Terminated", "connection_closed", "reconnect"],
   [440, "Stream Errored (conflict)", "connection_replaced", "yield"],
   [500, "Stream Errored (unknown)", "bad_session", "reconnect"],
+  [500, "WebSocket Error (invalid peer certificate: UnknownIssuer)", "connection_failed", "reconnect"],
   [503, "Stream Errored (unknown)", "service_unavailable", "reconnect"],
   [515, "Stream Errored (restart required)", "restart_required", "restart"],
   [999, "", "connection_failed", "reconnect"],

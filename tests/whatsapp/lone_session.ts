@@ -79,12 +79,13 @@ export class LoneSession implements AsyncDisposable {
   }
 
   /** The session events it has told, in their order. */
-  async told(): Promise<Record<string, unknown>[]> {
-    const rows = await this.#database.select(
-      "SELECT body FROM outbox WHERE queue = ? ORDER BY position",
-      this.#queue,
-    );
-    return rows.map(({ body }) => JSON.parse(String(body)));
+  told(): Promise<Record<string, unknown>[]> {
+    return this.#published(this.#queue);
+  }
+
+  /** Its latest report of its health. */
+  async health(): Promise<Record<string, unknown>> {
+    return (await this.#published("h")).at(-1)!;
   }
 
   /** The event with this action, or as many of them as `count`, once it was told. */
@@ -100,6 +101,14 @@ export class LoneSession implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.session.shutDown();
     clearBaileysTimers();
+  }
+
+  async #published(queue: string): Promise<Record<string, unknown>[]> {
+    const rows = await this.#database.select(
+      "SELECT body FROM outbox WHERE queue = ? ORDER BY position",
+      queue,
+    );
+    return rows.map(({ body }) => JSON.parse(String(body)));
   }
 
   async #pause(ms: number, signal: AbortSignal): Promise<void> {
