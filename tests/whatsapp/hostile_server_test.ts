@@ -4,15 +4,10 @@ import { strict as assert } from "node:assert";
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import pino from "pino";
 // @ts-types="@types/ws"
 import { type WebSocket, WebSocketServer } from "ws";
-import { Database } from "../../src/store/database.ts";
-import { makeStore } from "../../src/store/store.ts";
-import { loadAuthState } from "../../src/whatsapp/auth_state.ts";
 import type { Closure } from "../../src/whatsapp/close_codes.ts";
-import { openSocket } from "../../src/whatsapp/socket.ts";
-import { clearBaileysTimers } from "../baileys_timers.ts";
+import { loneSocket } from "./lone_socket.ts";
 
 /** Long for a server on this machine, short for a test. */
 const CONNECT_TIMEOUT_MS = 500;
@@ -104,33 +99,6 @@ async function listening(server: Server): Promise<AsyncDisposable & { url: strin
 }
 
 async function closureAt(url: string): Promise<Closure> {
-  const store = makeStore(Database.inMemory(), Date.now);
-  const closed = Promise.withResolvers<Closure>();
-  const socket = openSocket({
-    url,
-    auth: await loadAuthState(store.credentials, "6"),
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    findSent: () => Promise.resolve(undefined),
-    random: () => 0.5,
-    log: pino({ level: "silent" }),
-    events: {
-      onQr: nothing,
-      onOpen: nothing,
-      onClose: closed.resolve,
-      onMessages: nothing,
-      onDecrypted: () => Promise.resolve({ statements: [] }),
-      onReceipt: () => Promise.resolve(),
-      onAck: nothing,
-      onStanza: nothing,
-      onRoundTrip: nothing,
-      onTimelock: nothing,
-    },
-  });
-  try {
-    return await closed.promise;
-  } finally {
-    await socket.end();
-    clearBaileysTimers();
-    store.close();
-  }
+  await using socket = await loneSocket(url, { connectTimeoutMs: CONNECT_TIMEOUT_MS });
+  return await socket.closed;
 }
