@@ -50,7 +50,12 @@ export async function findAuthFolders(sessionDir: string): Promise<AuthFolders> 
     if (isDirectory && number !== undefined) folders.push({ name, path, ...number });
     else if (await exists(join(path, CREDS_FILE))) strange.push(entry);
   }
-  return { folders, strange };
+  return { folders: folders.sort(byNumber), strange: strange.sort() };
+}
+
+function byNumber(one: AuthFolder, other: AuthFolder): number {
+  const order = BigInt(one.numberId) - BigInt(other.numberId);
+  return order === 0n ? one.name.localeCompare(other.name) : Number(order);
 }
 
 /** The old worker named them `session_${numberId}_${phoneNumber}`, with the phone number as the backend wrote it. */

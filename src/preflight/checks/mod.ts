@@ -6,6 +6,7 @@ import { brokerReach } from "./broker_reach.ts";
 import { brokerRoundTrip } from "./broker_round_trip.ts";
 import { brokerWiring } from "./broker_wiring.ts";
 import { configuration } from "./configuration.ts";
+import { stateAdoption } from "./state_adoption.ts";
 import { stateDatabase } from "./state_database.ts";
 import { stateFolder } from "./state_folder.ts";
 import { stateHolder } from "./state_holder.ts";
@@ -20,6 +21,7 @@ export const CHECKS: readonly Check[] = [
   stateDisk,
   stateDatabase,
   stateHolder,
+  stateAdoption,
   brokerReach,
   brokerLogin,
   brokerQueues,

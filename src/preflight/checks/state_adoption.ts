@@ -1,0 +1,97 @@
+import type { Device } from "../../adoption/auth_folder.ts";
+import { type AuthFolder, findAuthFolders, PLACES } from "../../adoption/auth_folders.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { lookAtSessions } from "../../store/session_look.ts";
+import { type Check, type Finding, ok, warning } from "../check.ts";
+import { stateDatabase } from "./state_database.ts";
+import { stateFolder } from "./state_folder.ts";
+
+/** A worker with a few chats writes to its folders far more often. */
+const RECENTLY_MS = 60_000;
+
+/** Folders of the worker before, which the next start adopts. */
+export const stateAdoption: Check = {
+  id: "state.adoption",
+  title: "Older sessions",
+  why: "Numbers of the worker before go on without a new QR, but only one of the two may run",
+  exitCode: EXIT.CANTCREAT,
+  after: [stateFolder, stateDatabase],
+  async run(probe) {
+    const { path } = probe.valueOf(stateFolder);
+    const { folders, strange } = await findAuthFolders(path);
+    const found = folders.length === 0 ? [none()] : await judge(path, folders);
+    return { findings: [...found, ...strange.map(strangeFolder)] };
+  },
+};
+
+async function judge(path: string, folders: readonly AuthFolder[]): Promise<Finding[]> {
+  const taken = new Set(
+    lookAtSessions(path).filter(({ device }) => device !== "none").map(({ numberId }) => numberId),
+  );
+  // Only now: what reads it brings all of Baileys along.
+  const { readDevice } = await import("../../adoption/auth_folder.ts");
+  const devices = await Promise.all(
+    folders.map(async (folder) => ({ folder, device: await readDevice(folder) })),
+  );
+  const numbers = (state: Device["state"]) =>
+    new Set(devices.filter(({ device }) => device.state === state).map(({ folder }) => folder.numberId));
+  const linked = numbers("linked");
+  const changedAtMs = await latestChange(folders);
+  return [
+    summary([...linked.difference(taken)], [...linked.intersection(taken)], [...numbers("unlinked")]),
+    ...(Date.now() - changedAtMs < RECENTLY_MS ? [stillRunning(path)] : []),
+    ...devices.flatMap(({ folder, device }) =>
+      device.state === "unreadable" ? [unreadable(folder, device.reason)] : []
+    ),
+  ];
+}
+
+const none = (): Finding => ok("no folders of an older worker", { adopted: [] });
+
+function summary(adopted: string[], taken: string[], unlinked: string[]): Finding {
+  const parts = [
+    adopted.length === 0
+      ? "none of the folders of an older worker will be adopted"
+      : `the next start adopts ${adopted.length} of an older worker: ${numbersIn(adopted)}`,
+    taken.length > 0 && `kept aside, as they have another device: ${numbersIn(taken)}`,
+    unlinked.length > 0 && `left, as they were never linked: ${numbersIn(unlinked)}`,
+  ];
+  return ok(parts.filter(Boolean).join("; "), { adopted, taken, unlinked });
+}
+
+const numbersIn = (numbers: readonly string[]) =>
+  `number ${numbers.slice(0, 5).join(", ")}${numbers.length > 5 ? ", …" : ""}`;
+
+const stillRunning = (path: string) =>
+  warning({
+    code: "older_worker_running",
+    found: `The folders of the older worker in '${path}' were changed within this minute: it seems to run`,
+    remedy:
+      "Stop it before this one starts. Two sockets of one device throw each other out (440), and a message " +
+      "that one of them decrypts is lost to the other",
+  });
+
+const unreadable = ({ numberId, path }: AuthFolder, reason: string) =>
+  warning({
+    code: "older_session_unreadable",
+    subject: `number ${numberId}`,
+    found: `'${path}/creds.json' cannot be adopted: ${reason}`,
+    remedy:
+      "Put a sound copy of it there, or move the folder away; until then 'create' pairs the number anew",
+  });
+
+const strangeFolder = (name: string) =>
+  warning({
+    code: "older_session_unnamed",
+    found: `The folder '${name}' holds credentials, but does not say of which number`,
+    remedy:
+      `Name it session_<numberId>_+<phoneNumber> to have it adopted, or move it to '${PLACES.notAdopted}'`,
+  });
+
+/** Baileys makes and removes a file with nearly everything it does; looking at all of them would take too long. */
+async function latestChange(folders: readonly AuthFolder[]): Promise<number> {
+  const times = await Promise.all(
+    folders.map(async ({ path }) => (await Deno.stat(path)).mtime?.getTime() ?? 0),
+  );
+  return Math.max(...times);
+}
