@@ -66,10 +66,10 @@ export class Companion implements Endpoint {
   }
 
   /** Puts a `<notification>` from the server into the mailbox. */
-  notify(type: string, tag: string, attrs: Record<string, string>): void {
+  notify(type: string, tag: string, attrs: Record<string, string>, content?: Uint8Array): void {
     const now = this.#hub.now();
     const head = { from: S_WHATSAPP_NET, type, id: `${now}-${type}`, t: String(Math.floor(now / 1000)) };
-    this.mailbox.put(element("notification", head, [element(tag, attrs)]));
+    this.mailbox.put(element("notification", head, [element(tag, attrs, content)]));
   }
 
   /** Takes the device off the account; its link ends with 401, and it cannot log in again. */

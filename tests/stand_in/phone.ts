@@ -20,6 +20,8 @@ export interface SentCopy extends Omit<ContactMessage, "repeats"> {
 export class Phone extends Contact {
   /** What the companions sent, decrypted on the phone. */
   readonly sent: SentCopy[] = [];
+  /** Whose LIDs a companion is told with its first history, beside the account's own. */
+  readonly addressBook: Contact[] = [];
   #lastDeviceId = 0;
 
   constructor(hub: Hub, number: string, options: ContactOptions = {}) {
@@ -77,7 +79,10 @@ export class Phone extends Contact {
       syncType: proto.HistorySync.HistorySyncType.INITIAL_BOOTSTRAP,
       progress: 100,
       pushnames: [{ id: this.jid, pushname: this.name }],
-      phoneNumberToLidMappings: [{ pnJid: this.jid, lidJid: this.lid }],
+      phoneNumberToLidMappings: [this, ...this.addressBook].map(({ jid, lid }) => ({
+        pnJid: jid,
+        lidJid: lid,
+      })),
     }).finish();
     await this.sendPeer(companion, {
       protocolMessage: {
