@@ -8,6 +8,8 @@ import type { Pairing } from "./pairing.ts";
 export class Stats {
   /** Handshakes completed. */
   links = 0;
+  /** How often a client shook hands while it still had another link. */
+  overlaps = 0;
   /** The versions of WhatsApp Web that clients said they are, one a handshake. */
   readonly versions: string[] = [];
   pairings = 0;

@@ -31,6 +31,8 @@ const DELIVERIES: readonly string[] = ["message", "receipt", "notification"];
 export class Link {
   /** The registered device at the other end, once it has logged in. */
   companion: Companion | undefined;
+  /** The client's static Noise key, by which it is known before it has an account. */
+  clientKey: string | undefined;
   /** The registration in progress, for a client that has no account yet. */
   pairing: Pairing | undefined;
   /** Set by a fault; as long as the link lives. */

@@ -2,7 +2,7 @@
  * A WhatsApp Web server on loopback, with the phones and contacts behind it. The real Baileys connects to it with nothing
  * changed but `waWebSocketUrl`; who verifies the server's certificate pins `rootKeyHex`.
  */
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
@@ -165,6 +165,9 @@ export class StandIn implements LinkOwner, AsyncDisposable {
   }
 
   onHandshake(link: Link, finish: ClientFinish): void {
+    link.clientKey = Buffer.from(finish.staticKey).toString("hex");
+    const others = [...this.#links].filter((other) => other !== link && other.clientKey === link.clientKey);
+    if (others.some(({ isOpen }) => isOpen)) this.stats.overlaps++;
     admit(this.#hub, link, finish);
   }
 
@@ -220,7 +223,7 @@ export class StandIn implements LinkOwner, AsyncDisposable {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const refusal = this.faults.upgradeStatus ?? this.#reasonToRefuse(request);
     if (refusal !== undefined) {
-      socket.on("end", () => socket.destroy());
+      for (const event of ["end", "error"]) socket.on(event, () => socket.destroy());
       const { upgradeHangsUp } = this.faults;
       const connection = upgradeHangsUp ? "close" : "keep-alive";
       socket.write(`HTTP/1.1 ${refusal} Refused\r\nConnection: ${connection}\r\nContent-Length: 0\r\n\r\n`);
