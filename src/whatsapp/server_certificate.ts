@@ -10,6 +10,9 @@ const { decode } = CertChain;
 /** The root signs with this serial. */
 const ROOT_SERIAL = 0;
 
+/** After this there are no dates in JavaScript. */
+const LAST_DATE_MS = 8.64e15;
+
 /** A server that cannot prove that it is WhatsApp. The message says why, to a person. */
 export class UntrustedServer extends Error {
   override readonly name = "UntrustedServer";
@@ -87,9 +90,10 @@ function verifyDates(name: string, details: proto.CertChain.NoiseCertificate.IDe
   }
 }
 
-/** A date on the wire is in seconds; a number, or an object that prints as one. */
+/** A date on the wire is in seconds: a number, or an object that prints as one. */
 function milliseconds(seconds: unknown): number | undefined {
-  return seconds === null || seconds === undefined ? undefined : Number(seconds) * 1000;
+  if (seconds === null || seconds === undefined) return undefined;
+  return Math.min(Number(seconds) * 1000, LAST_DATE_MS);
 }
 
 function readable<T>(decodeIt: () => T): T {
