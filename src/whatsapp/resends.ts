@@ -8,6 +8,9 @@ const MAX_RESENDS = 5;
 /** How often a contact is asked again for one message. */
 const MAX_REQUESTS = 5;
 
+/** How many counts of other messages than those of the ledger are kept. */
+const PASSING_KEPT = 1_000;
+
 /** What limits a socket's resends to {@link MAX_RESENDS}: Baileys counts each of them twice. */
 export const MAX_RETRY_COUNT = 2 * MAX_RESENDS;
 
@@ -16,12 +19,28 @@ export function limitRequests({ messageRetryManager }: Pick<Socket["baileys"], "
   Object.assign(messageRetryManager ?? {}, { maxMsgRetryCount: MAX_REQUESTS });
 }
 
-/** Baileys' count of retries, for one number. */
-export function retryCounts({ retryCounts }: Store, numberId: string): CacheStore {
+/**
+ * Baileys' count of retries, for one socket. Durable is what it counts of messages that were sent from here: it counts
+ * those it asks others for, too, and whatever it is asked for in vain, by anybody who makes ids up.
+ */
+export function retryCounts({ ledger, retryCounts }: Store, numberId: string): CacheStore {
+  const passing = new Map<string, unknown>();
   return {
-    get: <T>(request: string) => retryCounts.get(numberId, request) as Promise<T>,
-    set: async (request, count) => await retryCounts.set(numberId, request, Number(count)),
-    del: async (request) => await retryCounts.forget(numberId, request),
+    get: async <T>(request: string) =>
+      (passing.get(request) ?? await retryCounts.get(numberId, request)) as T,
+    set: async (request, count) => {
+      const [whatsappId = ""] = request.split(":");
+      if (await ledger.findByWhatsappId(numberId, whatsappId) !== undefined) {
+        return await retryCounts.set(numberId, request, Number(count));
+      }
+      passing.delete(request);
+      passing.set(request, count);
+      for (const [oldest] of passing) if (passing.size > PASSING_KEPT) passing.delete(oldest);
+    },
+    del: async (request) => {
+      passing.delete(request);
+      await retryCounts.forget(numberId, request);
+    },
     // Nothing in Baileys does.
     flushAll: () => {},
   };

@@ -95,6 +95,26 @@ Deno.test("A message is read that was asked for again after its worker was kille
   await assertReadOnce(stack, contact, command, "read me");
 });
 
+Deno.test("A message that the number's own phone could not read is shown there when it has asked, after a restart", async () => {
+  await using stack = await startStack({ broker });
+  const phone = stack.standIn.phone(LINE.phoneNumber, { autoAsk: false });
+  const contact = stack.standIn.contact(FRIEND);
+  const worker = await stack.startWorker();
+  await pair(stack, LINE);
+  phone.failToRead();
+  const command = await sendText(stack, LINE, 1, "read me");
+  await answer(stack, command, "DELIVERED");
+  await worker.stop();
+  await stack.startWorker();
+  await event(stack, LINE, "connected");
+  await phone.askAgain();
+  while (phone.sent.length === 0) await settled(stack, LINE);
+  assert.deepEqual(phone.sent.map(({ text, to }) => [text, to]), [["read me", contact.jid]]);
+  assert.equal(contact.inbox.length, 1);
+  assert.deepEqual(statuses(stack, command), ["SENT", "DELIVERED"]);
+  assert.deepEqual(stack.standIn.stats.violations, []);
+});
+
 Deno.test("A message is sent again five times to who asks for it, however often its worker restarts", async () => {
   for (const [failures, isRead] of [[5, true], [6, false]] as const) {
     await using stack = await startStack({ broker });

@@ -420,6 +420,7 @@ export class Contact implements Endpoint {
       from: this.#addressFor(envelope),
       attempt,
       timestampS: Math.floor(this.hub.now() / 1000),
+      recipient: envelope.chat && (envelope.addressing === "lid" ? envelope.chat.lid : envelope.chat.jid),
     });
     from.owner.companions.get(from.deviceId)?.mailbox.put(receipt);
   }

@@ -14,12 +14,14 @@ export interface RetryRequest {
   /** From the second attempt on the receipt brings keys for a new session. */
   attempt: number;
   timestampS: number;
+  /** Whom the message went to, when it came from another device of the phone's account. */
+  recipient?: string | undefined;
 }
 
 /** A phone's retry receipt. */
 export async function retryReceipt(
   signal: SignalPeer,
-  { id, from, attempt, timestampS }: RetryRequest,
+  { id, from, attempt, timestampS, recipient }: RetryRequest,
 ): Promise<BinaryNode> {
   const t = String(timestampS);
   const content = [
@@ -30,7 +32,7 @@ export async function retryReceipt(
     const [, ...keys] = bundleNodes(await signal.bundle());
     content.push(element("keys", {}, keys));
   }
-  return element("receipt", { id, from, type: "retry", t }, content);
+  return element("receipt", { id, from, type: "retry", t, ...(recipient && { recipient }) }, content);
 }
 
 /** The bundle inside a retry receipt, from the second attempt on; undefined when the server's is to be used. */
