@@ -94,9 +94,10 @@ export class WebVersions {
   /** The newest first; of the same version the one that is named first here. */
   get #known(): WebVersion[] {
     const floor = this.#lastGood;
-    const ours = [BUNDLED, ...(floor === undefined ? [] : [floor])]
-      .filter((version) => floor === undefined || compare(version, floor) >= 0);
-    return [...ours, ...(this.#live === undefined ? [] : [this.#live])].toSorted((a, b) => compare(b, a));
+    const known = [BUNDLED, this.#live, floor].filter((version) => version !== undefined);
+    return known
+      .filter((version) => version.source === "live" || floor === undefined || compare(version, floor) >= 0)
+      .toSorted((a, b) => compare(b, a));
   }
 
   /** Asks WhatsApp's page, unless it has just been asked. Never rejects. */
