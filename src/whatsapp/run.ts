@@ -229,6 +229,7 @@ export class Run {
         onClose: (closure) => traffic.inTurn("handling a close", () => closed.resolve(closure)),
         onMessages: (messages) => traffic.messages(messages, socket),
         onDecrypted: (message) => traffic.decrypted(message, socket),
+        onPlain: (message) => traffic.plain(message, socket),
         onReceipt: (receipt) => traffic.receipt(receipt),
         onAck: (whatsappId, error) => traffic.ack(whatsappId, error),
         onStanza: (stanza) => this.#heard(stanza, socket),

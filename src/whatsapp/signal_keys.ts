@@ -15,6 +15,19 @@ export interface Effect {
   readonly done?: () => void;
 }
 
+/** The effects of several messages as one. */
+export async function effectOf<T>(
+  messages: readonly T[],
+  each: (message: T) => Promise<Effect>,
+): Promise<Effect> {
+  const effects: Effect[] = [];
+  for (const message of messages) effects.push(await each(message));
+  return {
+    statements: effects.flatMap(({ statements }) => statements),
+    done: () => effects.forEach(({ done }) => done?.()),
+  };
+}
+
 /** What an operation has changed so far. */
 interface Changes {
   readonly keys: SignalDataSet;

@@ -24,13 +24,15 @@ import {
   closureOfVerdict,
 } from "./close_codes.ts";
 import { Identities } from "./identities.ts";
+import { forgetUnused, isFirstHistory } from "./history.ts";
+import { plainMessages } from "./inbound/plain_messages.ts";
 import { Stanzas } from "./inbound/stanzas.ts";
 import { takeInOrder } from "./in_order.ts";
 import { Probe, type ProbeTimings } from "./probe.ts";
 import { watchReachout } from "./reachout.ts";
 import { type Receipt, receiptOf } from "./receipts.ts";
 import { limitRequests, MAX_RETRY_COUNT } from "./resends.ts";
-import type { Effect } from "./signal_keys.ts";
+import { type Effect, effectOf } from "./signal_keys.ts";
 import { durableSignalRepository } from "./signal_repository.ts";
 import type { ReachoutTimelock } from "./vitals.ts";
 
@@ -75,7 +77,9 @@ export interface SocketEvents {
    * told that the message has arrived.
    */
   onDecrypted(message: WAMessage): Promise<Effect>;
-  /** Messages of every kind, those that were decrypted again. */
+  /** A message came that nobody encrypted. WhatsApp is told that it has arrived when this resolves. */
+  onPlain(message: WAMessage): Promise<void>;
+  /** Messages of every kind, those that were decrypted or came in the clear again. */
   onMessages(messages: WAMessage[]): void;
   /** How far messages have come. WhatsApp is told that the receipt has arrived when this resolves. */
   onReceipt(receipt: Receipt): Promise<void>;
@@ -143,7 +147,7 @@ export function openSocket(options: SocketOptions): Socket {
     log,
   } = options;
   const stanzas = new Stanzas(log);
-  const baileys = makeWASocket({
+  const baileys: Socket["baileys"] = makeWASocket({
     waWebSocketUrl: url,
     ...(version === undefined ? {} : { version }),
     auth,
@@ -158,10 +162,12 @@ export function openSocket(options: SocketOptions): Socket {
     getMessage: findSent,
     msgRetryCounterCache: retryCounts,
     maxMsgRetryCount: MAX_RETRY_COUNT,
-    makeSignalRepository: durableSignalRepository(auth, async (ciphertext, plaintext) => {
-      const message = stanzas.messageOf(ciphertext, plaintext, auth.creds.me);
-      return message === undefined ? { statements: [] } : await events.onDecrypted(message);
-    }),
+    shouldSyncHistoryMessage: isFirstHistory,
+    makeSignalRepository: durableSignalRepository(
+      { ...auth, commit: (...changes) => auth.commit(...changes).catch(cutOff) },
+      (ciphertext, plaintext) =>
+        effectOf(stanzas.messagesOf(ciphertext, plaintext, auth.creds.me), events.onDecrypted),
+    ),
     ...(qrLifetimeMs === undefined ? {} : { qrTimeout: qrLifetimeMs }),
   });
   const watchdog = setTimeout(() => {
@@ -182,6 +188,14 @@ export function openSocket(options: SocketOptions): Socket {
   let ended = false;
   let saved: Promise<void> = Promise.resolve();
 
+  /**
+   * What cannot become durable must not be acknowledged. Baileys would take it for a message that cannot be decrypted, and
+   * turn it down for good after a few attempts.
+   */
+  const cutOff = (error: unknown): never => {
+    if (!ended) websocketOf(baileys)?.terminate();
+    throw error;
+  };
   /** Nothing but messages that were acknowledged already follows. */
   const stop = async () => {
     clearTimeout(watchdog);
@@ -237,22 +251,31 @@ export function openSocket(options: SocketOptions): Socket {
   });
   baileys.ev.on("messages.upsert", ({ messages }) => ended || events.onMessages(messages));
   const onError = (error: unknown) => log.error({ err: error }, "a stanza of WhatsApp could not be taken");
+  const isOver = () => ended;
+  const takePlain = async (stanza: BinaryNode) => {
+    for (const message of plainMessages(stanza)) await events.onPlain(message);
+  };
   takeInOrder(baileys.ws, "CB:message", {
-    first: (stanza) => stanzas.add(stanza),
-    isOver: () => ended,
+    first: async (stanza) => {
+      stanzas.add(stanza);
+      await takePlain(stanza);
+    },
+    isOver,
     onError,
   });
+  takeInOrder(baileys.ws, "CB:notification", { first: takePlain, isOver, onError });
   takeInOrder(baileys.ws, "CB:receipt", {
     first: async (stanza) => {
       const receipt = receiptOf(stanza);
       if (receipt !== undefined) await events.onReceipt(receipt);
     },
-    isOver: () => ended,
+    isOver,
     onError,
   });
   baileys.ws.on("CB:iq,type:set,pair-device", (stanza: BinaryNode) => {
     qrsLeft = getBinaryNodeChildren(getBinaryNodeChild(stanza, "pair-device"), "ref").length;
   });
+  forgetUnused(baileys.ev);
   baileys.ws.on("CB:ack,class:message", ({ attrs }: { attrs: Record<string, string | undefined> }) => {
     if (!ended && attrs.id !== undefined) events.onAck(attrs.id, attrs.error);
   });

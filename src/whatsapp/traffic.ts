@@ -66,7 +66,12 @@ export class Traffic extends Transmissions {
     };
   }
 
-  /** Messages came in; those that were decrypted are taken already. */
+  /** A message came that nobody encrypted. Resolves when it is durable; rejects when that cannot be. */
+  plain(message: WAMessage, socket: Socket): Promise<void> {
+    return this.#received(message, socket);
+  }
+
+  /** Messages came in; those that were decrypted, and the plain ones, are taken already. */
   messages(messages: readonly WAMessage[], socket: Socket): void {
     for (const message of messages) this.inTurn("taking a message", () => this.#received(message, socket));
   }

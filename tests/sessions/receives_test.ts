@@ -65,3 +65,18 @@ Deno.test("The owner's own messages are published only on demand, and the worker
   await settled(stack, LINE);
   assert.equal(events(stack, LINE, "message_received").length, 2);
 });
+
+Deno.test("The same id in two chats is two messages, and in one chat one", async () => {
+  await using stack = await startStack({ broker });
+  const [one, other] = [stack.standIn.contact(FRIEND), stack.standIn.contact("221779999998")];
+  await stack.startWorker();
+  await pair(stack, LINE);
+  for (const contact of [one, other, one]) {
+    await contact.sendText(LINE.phoneNumber, "again", "3A0123456789ABCDEF");
+  }
+  await other.sendText(LINE.phoneNumber, "last");
+  await event(stack, LINE, "message_received", { body: "last" });
+  const told = events(stack, LINE, "message_received").slice(0, -1);
+  assert.deepEqual(told.map(({ body }) => body.from), [`${FRIEND}@c.us`, "221779999998@c.us"]);
+  assert.equal(new Set(told.map(({ properties }) => properties.messageId)).size, 2);
+});

@@ -143,15 +143,14 @@ export class Contact implements Endpoint {
   }
 
   /** Sends a text to a number; resolves with the message id once it is in the mailboxes of all devices. */
-  sendText(toNumber: string, text: string): Promise<string> {
-    return this.send(toNumber, { conversation: text });
+  sendText(toNumber: string, text: string, id?: string): Promise<string> {
+    return this.send(toNumber, { conversation: text }, id);
   }
 
   /** Sends any message; throws when nobody has that number. */
-  async send(toNumber: string, message: proto.IMessage): Promise<string> {
+  async send(toNumber: string, message: proto.IMessage, id: string = newId()): Promise<string> {
     const to = this.hub.directory.byNumber(toNumber);
     if (!to) throw new Error(`Nobody has the number ${toNumber} on this stand-in`);
-    const id = newId();
     this.#sent.set(id, { to, message });
     await this.#inTurn(() => this.#post(id, to, message));
     return id;

@@ -22,6 +22,8 @@ export class Phone extends Contact {
   readonly sent: SentCopy[] = [];
   /** Whose LIDs a companion is told with its first history, beside the account's own. */
   readonly addressBook: Contact[] = [];
+  /** What it tells a companion of its past when that is linked, beside who it is itself. */
+  history: Partial<proto.IHistorySync> = {};
   #lastDeviceId = 0;
 
   constructor(hub: Hub, number: string, options: ContactOptions = {}) {
@@ -74,24 +76,55 @@ export class Phone extends Contact {
   async welcome(companion: Companion): Promise<void> {
     if (companion.synced) return;
     companion.synced = true;
-    const syncType = proto.Message.HistorySyncType.INITIAL_BOOTSTRAP;
-    const history = proto.HistorySync.encode({
+    await this.#sendHistory(companion, {
       syncType: proto.HistorySync.HistorySyncType.INITIAL_BOOTSTRAP,
-      progress: 100,
       pushnames: [{ id: this.jid, pushname: this.name }],
       phoneNumberToLidMappings: [this, ...this.addressBook].map(({ jid, lid }) => ({
         pnJid: jid,
         lidJid: lid,
       })),
-    }).finish();
+      ...this.history,
+    });
+  }
+
+  /** Sends every companion another part of the history. */
+  async sendHistory(history: proto.IHistorySync): Promise<void> {
+    for (const companion of this.companions.values()) await this.#sendHistory(companion, history);
+  }
+
+  /** Hands on messages that its companions were given without their content, as if they had asked for them. */
+  async resend(...messages: proto.IWebMessageInfo[]): Promise<void> {
+    const { PEER_DATA_OPERATION_REQUEST_RESPONSE_MESSAGE } = proto.Message.ProtocolMessage.Type;
+    const peerDataOperationResult = messages.map((message) => ({
+      placeholderMessageResendResponse: {
+        webMessageInfoBytes: proto.WebMessageInfo.encode(message as proto.WebMessageInfo).finish(),
+      },
+    }));
+    for (const companion of this.companions.values()) {
+      await this.sendPeer(companion, {
+        protocolMessage: {
+          type: PEER_DATA_OPERATION_REQUEST_RESPONSE_MESSAGE,
+          peerDataOperationRequestResponseMessage: {
+            peerDataOperationRequestType:
+              proto.Message.PeerDataOperationRequestType.PLACEHOLDER_MESSAGE_RESEND,
+            stanzaId: "3A0000000000000000",
+            peerDataOperationResult,
+          },
+        },
+      });
+    }
+  }
+
+  async #sendHistory(companion: Companion, history: proto.IHistorySync): Promise<void> {
+    const bytes = proto.HistorySync.encode({ progress: 100, ...history } as proto.HistorySync).finish();
     await this.sendPeer(companion, {
       protocolMessage: {
         type: proto.Message.ProtocolMessage.Type.HISTORY_SYNC_NOTIFICATION,
         historySyncNotification: {
-          syncType,
+          syncType: history.syncType as number,
           chunkOrder: 1,
           progress: 100,
-          initialHistBootstrapInlinePayload: deflateSync(history),
+          initialHistBootstrapInlinePayload: deflateSync(bytes),
         },
       },
     });

@@ -90,6 +90,8 @@ Deno.test("inboundMessage() never publishes what is the protocol's own, or canno
     { protocolMessage: { type: proto.Message.ProtocolMessage.Type.REVOKE } },
     { senderKeyDistributionMessage: { groupId: GROUP } },
     { messageContextInfo: {} },
+    { call: { callKey: new Uint8Array(32) } },
+    { callLogMesssage: { isVideo: false } },
   ];
   for (const message of silent) {
     assert.equal(convert({ remoteJid: CONTACT }, message, EVERYTHING), undefined);

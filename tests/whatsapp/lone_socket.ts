@@ -19,6 +19,7 @@ export async function loneSocket(url: string, options: Partial<SocketOptions> = 
     onClose: closed.resolve,
     onMessages: () => {},
     onDecrypted: () => Promise.resolve({ statements: [] }),
+    onPlain: () => Promise.resolve(),
     onReceipt: () => Promise.resolve(),
     onAck: () => {},
     onStanza: () => {},

@@ -11,8 +11,14 @@ export interface Content {
   readonly contextInfo?: proto.IContextInfo | null | undefined;
 }
 
-/** Messages of the protocol, not of people. */
-const INTERNAL = new Set(["protocolMessage", "senderKeyDistributionMessage", "messageContextInfo"]);
+/** Messages of the protocol, not of people; and calls, which Baileys makes look like messages. */
+const INTERNAL = new Set([
+  "protocolMessage",
+  "senderKeyDistributionMessage",
+  "messageContextInfo",
+  "call",
+  "callLogMesssage",
+]);
 
 /** The content of a message; `undefined` when no person wrote it. */
 export function contentOf(message: proto.IMessage | null | undefined): Content | undefined {

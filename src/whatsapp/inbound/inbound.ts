@@ -18,7 +18,17 @@ export interface InboundOptions {
   readonly now: () => number;
 }
 
-/** Takes what WhatsApp delivers and passes it on to the backend, each message once. */
+/**
+ * Takes what WhatsApp delivers and passes it on to the backend, each message once. All of it is durable before WhatsApp is
+ * told so: what is decrypted, what comes in the clear, what the own phone hands on, receipts. Not behind that barrier, for
+ * they hold nothing for a backend or nothing that could be kept:
+ *
+ * - Notifications (groups, devices, prekeys) and calls, and what phones tell their own devices (history, app state).
+ * - A message that this device is given without its content. Baileys acknowledges it and asks the phone, for which there
+ *   is no second time when the worker is killed before the phone answers. The answer is behind the barrier.
+ * - A message that cannot be decrypted: its sender is asked for it again, up to five times, and it is new each time.
+ * - Messages of bots (`msmsg`), which Baileys turns down because it cannot decrypt them.
+ */
 export class Inbound {
   readonly #options: InboundOptions;
 

@@ -32,22 +32,37 @@ export class Stanzas {
   }
 
   /**
-   * The message a ciphertext was decrypted to, as Baileys builds it from the stanza around it. Where a stanza has several
-   * ciphertexts (the key of a group, then a text) each makes a message of its own.
+   * The message a ciphertext was decrypted to, as Baileys builds it from the stanza around it, and those that it holds.
+   * Where a stanza has several ciphertexts (the key of a group, then a text) each makes a message of its own.
    *
    * @param plaintext with its padding
-   * @returns `undefined` when it came in no stanza, or is no message: Baileys will say so, too
+   * @returns nothing when it came in no stanza, or is no message: Baileys will say so, too
    */
-  messageOf(ciphertext: Uint8Array, plaintext: Uint8Array, me: Me | undefined): WAMessage | undefined {
+  messagesOf(ciphertext: Uint8Array, plaintext: Uint8Array, me: Me | undefined): WAMessage[] {
     const stanza = this.#byCiphertext.get(ciphertext);
-    if (stanza === undefined || me === undefined) return undefined;
+    if (stanza === undefined || me === undefined) return [];
     try {
-      return message(stanza, plaintext, me);
+      const decrypted = message(stanza, plaintext, me);
+      return [decrypted, ...resentIn(decrypted)];
     } catch (error) {
       this.#log.warn({ err: error, id: stanza.attrs.id }, "what was decrypted is no message");
-      return undefined;
+      return [];
     }
   }
+}
+
+/** What the own phone hands on of messages that this device was given without their content: from ads, for one. */
+function resentIn({ key, message }: WAMessage): WAMessage[] {
+  const { peerDataOperationRequestResponseMessage: response } = message?.protocolMessage ?? {};
+  // Anybody could say so.
+  if (!key.fromMe) return [];
+  return (response?.peerDataOperationResult ?? []).flatMap(({ placeholderMessageResendResponse: resent }) => {
+    if (!resent?.webMessageInfoBytes) return [];
+    const info = proto.WebMessageInfo.decode(resent.webMessageInfoBytes);
+    return [
+      { ...info, key: { ...info.key, participant: info.key?.participant || info.participant } } as WAMessage,
+    ];
+  });
 }
 
 function message(stanza: BinaryNode, plaintext: Uint8Array, { id, lid = "" }: Me): WAMessage {
