@@ -75,6 +75,7 @@ export const workerReport = z.looseObject({
   totalSessions: count,
   connectedSessions: count,
   disconnectedSessions: count,
+  health: z.exactOptional(z.record(z.string(), count)),
   uptime: z.number().min(0),
   memory: z.record(z.string(), z.number().min(0)),
   outbox: z.looseObject({ depth: count, oldestAgeMs: count.nullable() }),

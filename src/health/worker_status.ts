@@ -43,6 +43,7 @@ export function workerStatus(sources: WorkerStatusSources): () => Promise<Record
       totalSessions: sessions.length,
       connectedSessions: connected,
       disconnectedSessions: sessions.length - connected,
+      health: countBy(sessions.map(({ health }) => health.status)),
       // A clock that is put back must not make it negative, which a backend may refuse.
       uptime: Math.max(0, Math.floor((sources.now() - sources.startedAtMs) / 1000)),
       memory: { rss, heapUsed, heapTotal, external },
@@ -66,6 +67,11 @@ export function workerStatus(sources: WorkerStatusSources): () => Promise<Record
       unhandledFaults: sources.unhandledFaults(),
     };
   };
+}
+
+function countBy(words: readonly string[]): Record<string, number> {
+  const groups = Object.groupBy(words, (word) => word);
+  return Object.fromEntries(Object.entries(groups).map(([word, all = []]) => [word, all.length]));
 }
 
 function diskStatus(failingForMs: number | undefined): Record<string, unknown> {

@@ -12,6 +12,7 @@ import {
 } from "./auth_state.ts";
 import { type Closure, isUntrusted } from "./close_codes.ts";
 import type { ConnectGate } from "./connect_gate.ts";
+import { askPhoneForSign } from "./phone_sign.ts";
 import { type Invitation, Pairing } from "./pairing.ts";
 import { PairingCodeRefused } from "./pairing_code.ts";
 import type { ProbeTimings } from "./probe.ts";
@@ -233,7 +234,7 @@ export class Run {
         onReceipt: (receipt) => traffic.receipt(receipt),
         onAck: (whatsappId, error) => traffic.ack(whatsappId, error),
         onStanza: (stanza) => this.#heard(stanza, socket),
-        onRoundTrip: (ms) => standing.vitals.roundTrip(ms),
+        onRoundTrip: (ms) => this.#roundTrip(ms, socket),
         onTimelock: (timelock) => {
           standing.vitals.timelock(timelock);
           traffic.inTurn("telling of a restriction", () => standing.tellNews());
@@ -335,6 +336,15 @@ export class Run {
     await standing.enter("connected", [...statements, ...news]);
     standing.log.info("connected to WhatsApp");
     await this.#context.webVersions.accepted(this.#webVersion);
+  }
+
+  #roundTrip(ms: number, { baileys }: Socket): void {
+    const { vitals, log } = this.#options.standing;
+    vitals.roundTrip(ms);
+    if (!vitals.isPhoneDue()) return;
+    askPhoneForSign(baileys).catch((error) =>
+      log.debug({ err: error }, "the phone could not be asked for a sign")
+    );
   }
 
   #heard(stanza: BinaryNode, socket: Socket): void {

@@ -7,6 +7,9 @@ import { isMessageOfOthers, type OwnAddresses, phoneSeenIn, prekeyCountIn } from
 
 /** WhatsApp unlinks a companion whose phone was away for 14 days; this long before there is still time to fetch it. */
 export const PHONE_UNSEEN_MS = 12 * 24 * 60 * 60_000;
+/** A phone that has given no sign for so long, or never, is asked for one, every so often. */
+const PHONE_ASKED_AFTER_MS = 10 * 24 * 60 * 60_000;
+const PHONE_ASKED_EVERY_MS = 24 * 60 * 60_000;
 /** Signs of the phone come with every message that is sent; one an hour is worth writing down. */
 const PHONE_NOTED_EVERY_MS = 60 * 60_000;
 
@@ -57,6 +60,7 @@ export class Vitals {
   #phoneNotedAtMs = 0;
   #phoneWatchedSinceMs: number | undefined;
   #phoneMissed = false;
+  #phoneAskedAtMs = -Infinity;
   #undecryptable = 0;
   #deafSockets = 0;
 
@@ -94,6 +98,15 @@ export class Vitals {
     this.#prekeyCount = prekeyCountIn(stanza) ?? this.#prekeyCount;
     const seenAtMs = phoneSeenIn(stanza, own, nowMs);
     if (seenAtMs !== undefined && seenAtMs > (this.#phoneSeenAtMs ?? 0)) this.#seePhone(seenAtMs);
+  }
+
+  /** Whether the phone is to be asked for a sign now: without one nobody knows whether it is away or merely quiet. */
+  isPhoneDue(): boolean {
+    const nowMs = this.#options.now();
+    const seen = nowMs - (this.#phoneSeenAtMs ?? -Infinity) < PHONE_ASKED_AFTER_MS;
+    if (seen || nowMs - this.#phoneAskedAtMs < PHONE_ASKED_EVERY_MS) return false;
+    this.#phoneAskedAtMs = nowMs;
+    return true;
   }
 
   /** A question was answered. */

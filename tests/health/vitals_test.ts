@@ -1,4 +1,5 @@
 import { strict as assert } from "node:assert";
+import type { WorkerReport } from "../../src/contract/events.ts";
 import type { VitalsReport } from "../../src/whatsapp/vitals.ts";
 import { until } from "../bridge/bridge.ts";
 import { sharedBroker } from "../rabbitmq/shared.ts";
@@ -59,6 +60,12 @@ Deno.test("Health and status say what the session knows of its own health", asyn
   const status = await stateOf(stack, LINE);
   assert.equal(status.status, "HEALTHY");
   assert.deepEqual(Object.keys(status.vitals as VitalsReport), Object.keys(later));
+  await stack.backend.command({ action: "status" });
+  const worker = await stack.backend.next(
+    ({ body }) => body.action === "worker_status" && (body.data as WorkerReport).connectedSessions === 1,
+    { describe: "a worker_status" },
+  );
+  assert.deepEqual((worker.body.data as WorkerReport).health, { HEALTHY: 1 });
 });
 
 Deno.test("A number that may write to nobody new is healthy, and says until when, also after a restart", async () => {
@@ -121,7 +128,8 @@ Deno.test("A phone that gave no sign for 12 days is warned of, also over a resta
   assert.ok(phoneSeenAt! - recalled < 60 * 60_000 && recalled <= phoneSeenAt!, "it is kept to the hour");
   await almost.stop();
 
-  await stack.startWorker({}, { now: () => Date.now() + 12 * DAY_MS + 60_000 });
+  stack.standIn.phone(LINE.phoneNumber).isOn = false;
+  await stack.startWorker({}, { ...QUICK, now: () => Date.now() + 12 * DAY_MS + 60_000 });
   const { body } = await health(stack, LINE, "HEALTHY", "phone_unseen");
   assert.deepEqual(body.warnings, ["phone_unseen"]);
   await checked(stack);
@@ -133,4 +141,19 @@ Deno.test("A phone that gave no sign for 12 days is warned of, also over a resta
   await stack.standIn.phone(LINE.phoneNumber).sendText(FRIEND, "me again");
   await vitalsWhere(stack, (found) => found.phoneSeenAt! > phoneSeenAt! + 11 * DAY_MS);
   assert.equal((await checked(stack)).reason, undefined);
+});
+
+Deno.test("A phone that is there but quiet is asked for a sign before anybody is warned", async () => {
+  await using stack = await startStack({ broker });
+  const worker = await stack.startWorker();
+  await pair(stack, LINE);
+  const { phoneSeenAt } = await vitals(stack);
+  await worker.stop();
+
+  stack.standIn.faults.skewMs = 11 * DAY_MS;
+  await stack.startWorker({}, { ...QUICK, now: () => Date.now() + 11 * DAY_MS });
+  await event(stack, LINE, "connected");
+  await vitalsWhere(stack, (found) => found.phoneSeenAt! > phoneSeenAt! + 10 * DAY_MS);
+  await vitalsWhere(stack, ({ keepaliveRoundTripMs }) => keepaliveRoundTripMs !== null);
+  assert.equal(stack.standIn.stats.messages, 1, "it is asked once");
 });

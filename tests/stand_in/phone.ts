@@ -7,6 +7,7 @@ import { Contact, type ContactOptions } from "./contact.ts";
 import { signDeviceIdentity } from "./device_identity.ts";
 import type { Envelope } from "./envelope.ts";
 import type { Hub } from "./hub.ts";
+import { element } from "./nodes.ts";
 import type { Pairing } from "./pairing.ts";
 import { readQr, readQrPicture } from "./qr_code.ts";
 
@@ -24,6 +25,8 @@ export class Phone extends Contact {
   readonly addressBook: Contact[] = [];
   /** What it tells a companion of its past when that is linked, beside who it is itself. */
   history: Partial<proto.IHistorySync> = {};
+  /** Switched on and online. */
+  isOn = true;
   #lastDeviceId = 0;
 
   constructor(hub: Hub, number: string, options: ContactOptions = {}) {
@@ -131,6 +134,7 @@ export class Phone extends Contact {
   }
 
   protected override accept(envelope: Envelope, message: proto.IMessage): void {
+    if (envelope.category === "peer") return this.#receiptPeer(envelope);
     const copy = message.deviceSentMessage;
     if (envelope.from.owner !== this || !copy?.message) return super.accept(envelope, message);
     this.sent.push({
@@ -141,6 +145,14 @@ export class Phone extends Contact {
       message: copy.message,
       atMs: this.hub.now(),
     });
+  }
+
+  /** What a companion asks its phone for; that it has come is all a companion gets to know here. */
+  #receiptPeer({ id, from }: Envelope): void {
+    if (!this.isOn) return;
+    const t = String(Math.floor(this.hub.now() / 1000));
+    const receipt = element("receipt", { id, from: this.jid, type: "peer_msg", t });
+    this.companions.get(from.deviceId)?.mailbox.put(receipt);
   }
 
   #find(ref: string): Pairing {
