@@ -8,6 +8,7 @@ import {
 } from "@whiskeysockets/baileys";
 import type { CredentialChange, Credentials } from "../store/credentials.ts";
 import type { Statement } from "../store/database.ts";
+import { KeyCache } from "./key_cache.ts";
 import { isKeyPair } from "./key_pair.ts";
 import { parseKey, serialise } from "./stored_keys.ts";
 
@@ -90,17 +91,33 @@ export async function loadAuthState(
   onUnreadableKey: OnUnreadableKey = () => {},
 ): Promise<StoredAuthState> {
   const creds = await loadCreds(credentials, numberId) ?? initAuthCreds();
+  const cache = new KeyCache();
   let sealed = false;
+  let commits = 0;
   const commit = async (data: SignalDataSet, further: readonly Statement[]) => {
     if (sealed) throw new Error("The socket is over: its keys change no more");
-    await credentials.write(numberId, changesOf(data), further);
+    commits++;
+    const changes = changesOf(data);
+    await credentials.write(numberId, changes, further);
+    for (const { type, id, key, value } of changes) cache.put(type, id, key, value);
   };
   const get = async <T extends keyof SignalDataTypeMap>(type: T, ids: string[]) => {
     const values: { [id: string]: SignalDataTypeMap[T] } = {};
-    for (const [id, text] of await credentials.read(numberId, type, ids)) {
+    const unknown: string[] = [];
+    for (const id of ids) {
+      const value = cache.get(type, id);
+      if (value === undefined) unknown.push(id);
+      else values[id] = value;
+    }
+    if (unknown.length === 0) return values;
+    const before = commits;
+    for (const [id, text] of await credentials.read(numberId, type, unknown)) {
       const value = parseKey(type, text);
-      if (value !== undefined) values[id] = value;
-      else if (!sealed) {
+      if (value !== undefined) {
+        values[id] = value;
+        // Not what a commit has replaced since it was read.
+        if (commits === before) cache.put(type, id, value, text);
+      } else if (!sealed) {
         await credentials.setAside(numberId, type, id);
         onUnreadableKey(type, id);
       }
@@ -122,12 +139,19 @@ export async function loadAuthState(
   };
 }
 
-function changesOf(data: SignalDataSet): CredentialChange[] {
-  return Object.entries(data).flatMap(([type, values]) =>
-    Object.entries(values ?? {}).map(([id, value]) => ({
-      type,
+/** A key as it is used, and as it is stored; `null` when it is removed. */
+interface KeyChange extends CredentialChange {
+  readonly type: keyof SignalDataTypeMap;
+  readonly key: unknown;
+}
+
+function changesOf(data: SignalDataSet): KeyChange[] {
+  return Object.entries(data).flatMap(([type, keys]) =>
+    Object.entries(keys ?? {}).map(([id, key]) => ({
+      type: type as keyof SignalDataTypeMap,
       id,
-      value: value === null || value === undefined ? null : serialise(value),
+      key,
+      value: key === null || key === undefined ? null : serialise(key),
     }))
   );
 }

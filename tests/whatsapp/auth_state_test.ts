@@ -96,9 +96,8 @@ for (const type of TYPES) {
       await test.write(type, damage);
       test.unreadable.length = 0;
       const kept = (await test.setAside()).length;
-      const read = await test.auth.keys.get(type, [id]);
-      assert.deepEqual(read, {}, damage);
-      assert.deepEqual(await test.auth.keys.get(type, [id]), {});
+      assert.deepEqual(await (await test.open()).keys.get(type, [id]), {}, damage);
+      assert.deepEqual(await (await test.open()).keys.get(type, [id]), {});
       assert.deepEqual(test.unreadable, [`${type}/${id}`]);
       assert.deepEqual((await test.setAside()).slice(kept).map((row) => ({ ...row })), [
         { type, id, value: damage },
@@ -115,7 +114,7 @@ for (const type of TYPES) {
       damaged[at]! ^= 1 << (at % 7);
       await test.auth.keys.set(KEYS as unknown as SignalDataSet);
       await test.write(type, damaged.toString("latin1"));
-      const read = await test.auth.keys.get(type, [id]);
+      const read = await (await test.open()).keys.get(type, [id]);
       assert.equal(id in read, await test.textOf(type) !== undefined, `byte ${at}`);
     }
   });
@@ -150,10 +149,58 @@ Deno.test("loadAuthState() keeps credentials of which any byte is another one, a
 Deno.test("seal() leaves a damaged key where it is", async () => {
   using test = await setUp();
   await test.write("session", "{");
-  test.auth.seal();
-  assert.deepEqual(await test.auth.keys.get("session", Object.keys(KEYS.session)), {});
+  const auth = await test.open();
+  auth.seal();
+  assert.deepEqual(await auth.keys.get("session", Object.keys(KEYS.session)), {});
   assert.equal(await test.textOf("session"), "{");
   assert.deepEqual(test.unreadable, []);
+});
+
+Deno.test("loadAuthState() reads a key of a lively chat once, and sees every change of it", async () => {
+  using test = await setUp();
+  const [id] = Object.keys(KEYS.session) as [string];
+  const auth = await test.open();
+  await auth.keys.get("session", [id]);
+  await test.write("session", "{");
+  assert.deepEqual(await auth.keys.get("session", [id]), KEYS.session, "not read a second time");
+  const changed = { ...session, version: "v2" } as unknown as Uint8Array;
+  await auth.keys.set({ session: { [id]: changed } });
+  assert.deepEqual(await auth.keys.get("session", [id]), { [id]: changed });
+  assert.deepEqual(await (await test.open()).keys.get("session", [id]), { [id]: changed }, "and on disk");
+  await auth.keys.set({ session: { [id]: null } });
+  assert.deepEqual(await auth.keys.get("session", [id]), {});
+});
+
+Deno.test("loadAuthState() does not take what is being replaced for what is there", async () => {
+  using test = await setUp();
+  const [id] = Object.keys(KEYS.session) as [string];
+  const auth = await test.open();
+  const changed = { ...session, version: "v2" } as unknown as Uint8Array;
+  const replaced = Promise.withResolvers<void>();
+  const { credentials } = test;
+  const read = credentials.read.bind(credentials);
+  // As a store across a network would be.
+  credentials.read = async (...query) => {
+    const rows = await read(...query);
+    await replaced.promise;
+    return rows;
+  };
+  const slow = auth.keys.get("session", [id]);
+  await auth.keys.set({ session: { [id]: changed } });
+  replaced.resolve();
+  assert.deepEqual(await slow, KEYS.session);
+  assert.deepEqual(await auth.keys.get("session", [id]), { [id]: changed });
+});
+
+Deno.test("loadAuthState() takes a key for changed only when it is on disk", async () => {
+  using test = await setUp();
+  const [id] = Object.keys(KEYS.session) as [string];
+  const auth = await test.open();
+  await auth.keys.get("session", [id]);
+  const failing = [{ sql: "INSERT INTO nowhere VALUES (1)", parameters: [] }];
+  const changed = { ...session, version: "v2" } as unknown as Uint8Array;
+  await assert.rejects(auth.commit({ session: { [id]: changed } }, failing));
+  assert.deepEqual(await auth.keys.get("session", [id]), KEYS.session);
 });
 
 /** The keys that make the device what it is for WhatsApp. Some bits of a private key say nothing. */
