@@ -4,6 +4,7 @@ import pino from "pino";
 import { Announcer } from "../../src/announcer.ts";
 import { Database } from "../../src/store/database.ts";
 import { makeStore } from "../../src/store/store.ts";
+import type { ConnectGate } from "../../src/whatsapp/connect_gate.ts";
 import { hardenBaileys } from "../../src/whatsapp/hardening.ts";
 import { Inbound } from "../../src/whatsapp/inbound/inbound.ts";
 import { Receipts } from "../../src/whatsapp/receipts.ts";
@@ -23,6 +24,16 @@ export interface Pause {
   over(): void;
 }
 
+/** How a {@link LoneSession} differs from others. */
+export interface LoneSessionOptions {
+  /** Whose credentials it has, as a second process with a copy of the folder would. */
+  readonly other?: LoneSession;
+  /** @default {@link PHONE} */
+  readonly phoneNumber?: string;
+  /** What it shares with others. @default one of its own */
+  readonly gate?: ConnectGate;
+}
+
 /** A session under test. */
 export class LoneSession implements AsyncDisposable {
   readonly session: Session;
@@ -31,9 +42,11 @@ export class LoneSession implements AsyncDisposable {
   readonly #pauses = new Feed<Pause>();
   #news = Promise.withResolvers<void>();
 
-  /** @param other whose credentials it has, as a second process with a copy of the folder would */
-  constructor(standIn: StandIn, other?: LoneSession) {
+  readonly #phoneNumber: string;
+
+  constructor(standIn: StandIn, { other, phoneNumber = PHONE, gate }: LoneSessionOptions = {}) {
     hardenBaileys(standIn.rootKeyHex);
+    this.#phoneNumber = phoneNumber;
     this.#database = other === undefined ? Database.inMemory() : other.#database;
     const store = makeStore(this.#database, Date.now);
     const newId = () => crypto.randomUUID();
@@ -48,13 +61,14 @@ export class LoneSession implements AsyncDisposable {
         this.#news = Promise.withResolvers();
       },
     });
-    this.session = new Session({ numberId: "6", numberIdJson: "6", phoneNumber: PHONE, atStart: "open" }, {
+    this.session = new Session({ numberId: "6", numberIdJson: "6", phoneNumber, atStart: "open" }, {
       store,
       announcer,
       receipts: new Receipts(store, announcer, newId),
       inbound: new Inbound({ store, announcer, include: new Set(), now: Date.now }),
       webUrl: standIn.url,
       ...connecting(store, standIn.url),
+      ...(gate === undefined ? {} : { gate }),
       maxQrAttempts: 3,
       sessionTimeoutMs: 3_600_000,
       pause: (ms, signal) => this.#pause(ms, signal),
@@ -69,7 +83,7 @@ export class LoneSession implements AsyncDisposable {
   async link(standIn: StandIn): Promise<void> {
     await this.session.open();
     const { qrCode } = await this.until("qr_generated");
-    await standIn.phone(PHONE).scanPng(String(qrCode));
+    await standIn.phone(this.#phoneNumber).scanPng(String(qrCode));
     await this.until("connected");
   }
 

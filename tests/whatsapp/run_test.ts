@@ -45,7 +45,7 @@ Deno.test("Run does not fight with a second process that has the same credential
   await using standIn = await startStandIn();
   await using one = new LoneSession(standIn);
   await one.link(standIn);
-  await using other = new LoneSession(standIn, one);
+  await using other = new LoneSession(standIn, { other: one });
   const linkedBefore = standIn.stats.logins;
   await other.session.open();
   const taken: [string, number][] = [];
