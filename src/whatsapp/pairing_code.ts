@@ -35,7 +35,8 @@ export async function requestPairingCode(
     const refusal = getBinaryNodeChild(stanza, "error")?.attrs;
     if (refusal === undefined) return code;
     throw new PairingCodeRefused(
-      `WhatsApp refuses a pairing code for +${phoneNumber} (${refusal.code}: ${refusal.text})`,
+      `WhatsApp refuses a pairing code for +${phoneNumber} (${refusal.code}: ${refusal.text}): the session is removed, ` +
+        "send 'create' for a QR or 'pairing_code' to try again",
     );
   } finally {
     ws.off("CB:iq,,link_code_companion_reg", answer.resolve);

@@ -1,6 +1,5 @@
 import type { BinaryNode } from "@whiskeysockets/baileys";
 import type { EventFields } from "../announcer.ts";
-import { phoneOfJid } from "../contract/addresses.ts";
 import type { Statement } from "../store/database.ts";
 import { pause } from "../waiting.ts";
 import {
@@ -12,17 +11,19 @@ import {
 } from "./auth_state.ts";
 import { type Closure, isUntrusted } from "./close_codes.ts";
 import type { ConnectGate } from "./connect_gate.ts";
-import { askPhoneForSign } from "./phone_sign.ts";
+import { connectedFields } from "./connected_event.ts";
+import { Exchange } from "./exchange.ts";
 import { type Invitation, Pairing } from "./pairing.ts";
+import { askPhoneForSign } from "./phone_sign.ts";
 import { PairingCodeRefused } from "./pairing_code.ts";
 import type { ProbeTimings } from "./probe.ts";
+import { Reactions, type ReactionsContext } from "./reactions.ts";
 import { Retries } from "./retries.ts";
 import { type LinkedAccount, openSocket, type QrOffer, type Socket } from "./socket.ts";
-import type { Standing, StandingContext } from "./standing.ts";
+import type { Standing } from "./standing.ts";
 import type { Traffic } from "./traffic.ts";
 import { unlink } from "./unlink.ts";
-import { OUTDATED_SENTENCE, type WebVersion, type WebVersions } from "./web_version.ts";
-import { Withheld } from "./withheld.ts";
+import type { WebVersion } from "./web_version.ts";
 
 /** How long a socket may take that quietly takes the place of another: then it is news that there is none. */
 const EXCHANGE_MS = 15_000;
@@ -33,9 +34,8 @@ const UNLINKED: Closure = { code: 401, reason: "logout", reaction: "logged_out" 
 const NO_ANSWER: Closure = { code: 408, reason: "connection_lost", reaction: "reconnect" };
 
 /** What every run is given. */
-export interface RunContext extends StandingContext {
+export interface RunContext extends ReactionsContext {
   readonly webUrl: string;
-  readonly webVersions: WebVersions;
   /** Every connect goes through it. */
   readonly gate: ConnectGate;
   /** Runs of QR refs before a session is given up. */
@@ -72,6 +72,8 @@ export class Run {
   readonly #context: RunContext;
   readonly #options: RunOptions;
   readonly #retries: Retries;
+  readonly #exchange = new Exchange();
+  readonly #reactions: Reactions;
   readonly #pairing: Pairing;
   readonly #finished: Promise<void>;
   #socket: Socket | undefined;
@@ -79,9 +81,6 @@ export class Run {
   #asked: boolean;
   /** Of the latest socket. */
   #webVersion: WebVersion;
-  /** The socket before was exchanged without a word, and this one is not open yet. */
-  #exchanging = false;
-  #withheld: Withheld | undefined;
   /** Lets the run go on without its socket. */
   #lose: (closure: Closure) => void = () => {};
   #unlinking: Promise<void> | undefined;
@@ -95,6 +94,9 @@ export class Run {
     const { maxQrAttempts: maxAttempts, qrLifetimeMs, now } = context;
     const { pairingMethod: method = "qr", phoneNumber } = options.standing.record;
     this.#pairing = new Pairing({ method, phoneNumber, maxAttempts, qrLifetimeMs, now });
+    const { standing, signal, onOver } = options;
+    const [pairing, retries, exchange] = [this.#pairing, this.#retries, this.#exchange];
+    this.#reactions = new Reactions(context, { standing, pairing, retries, exchange, signal, onOver });
     this.#finished = this.#keepConnected();
   }
 
@@ -109,21 +111,12 @@ export class Run {
 
   /** The fields of the event that says who is connected. */
   get connectedFields(): EventFields {
-    const jid = this.#account?.jid ?? "";
-    const phoneNumber = phoneOfJid(jid);
-    return {
-      action: "connected",
-      phoneNumber,
-      ...(phoneNumber === `+${this.#options.standing.record.phoneNumber}` ? {} : { phoneMismatch: true }),
-      jid,
-      lid: this.#account?.lid ?? null,
-      pushName: this.#account?.pushName ?? null,
-    };
+    return connectedFields(this.#account, this.#options.standing.record.phoneNumber);
   }
 
   /** Somebody waits to be told that it is connected, were it only that a socket is being exchanged for another. */
   speakUp(): void {
-    this.#exchanging = false;
+    this.#exchange.speakUp();
   }
 
   /** Resolves when it is known whether WhatsApp has unlinked the device; `undefined` when it is not being asked. */
@@ -172,7 +165,9 @@ export class Run {
   /** Opens a socket, waits for its end and reacts to it. @returns when to open the next one; `undefined`: never */
   async #holdSocket(): Promise<number | undefined> {
     const { signal, standing } = this.#options;
-    const onSettled = await this.#context.gate.pass(signal, { urgent: this.#asked || this.#exchanging });
+    const onSettled = await this.#context.gate.pass(signal, {
+      urgent: this.#asked || this.#exchange.underWay,
+    });
     if (signal.aborted) return undefined;
     let auth: StoredAuthState;
     try {
@@ -181,7 +176,7 @@ export class Run {
       });
     } catch (error) {
       if (!(error instanceof CredentialsUnreadable)) throw error;
-      if (!signal.aborted) await this.#refuseCredentials(error);
+      if (!signal.aborted) await this.#reactions.toUnreadable(error);
       return undefined;
     }
     if (signal.aborted) return undefined;
@@ -190,10 +185,11 @@ export class Run {
     if (closure === undefined) return undefined;
     const level = isUntrusted(closure) ? "error" : "info";
     standing.log[level]({ ...closure }, "the socket to WhatsApp was closed");
-    return await this.#react(closure, {
+    return await this.#reactions.to(closure, {
       wasLinked,
       isLinked: isLinked(auth.creds),
       hasLoggedIn: hasLoggedIn(auth.creds),
+      webVersion: this.#webVersion,
     });
   }
 
@@ -212,7 +208,7 @@ export class Run {
       version: this.#webVersion.version,
       auth,
       qrLifetimeMs,
-      watchdogMs: this.#exchanging ? EXCHANGE_MS : undefined,
+      watchdogMs: this.#exchange.underWay ? EXCHANGE_MS : undefined,
       probe,
       random,
       log: standing.log,
@@ -252,49 +248,6 @@ export class Run {
     return closure;
   }
 
-  async #react(
-    closure: Closure,
-    { wasLinked, isLinked, hasLoggedIn }: Record<"wasLinked" | "isLinked" | "hasLoggedIn", boolean>,
-  ): Promise<number | undefined> {
-    const { standing, onOver } = this.#options;
-    const { code, reason, reaction } = closure;
-    // However the socket ended that a phone was linked on: the next one logs in.
-    if (isLinked && !wasLinked && (reaction === "restart" || reaction === "next_qr_attempt")) {
-      await standing.enter("connecting");
-      return 0;
-    }
-    switch (reaction) {
-      case "next_qr_attempt":
-        return await this.#nextQrAttempt();
-      case "logged_out":
-        if (standing.record.atStart === "log_out") {
-          await onOver(standing.event({ action: "logged_out", reason: "logout" }));
-          return undefined;
-        }
-        // Before pairing there is nothing to log out of: WhatsApp only refuses this socket.
-        if (!hasLoggedIn) return await this.#pairAnew(closure);
-        await onOver(standing.event({ action: "logged_out", reason, code }));
-        return undefined;
-      case "banned":
-        if (!isLinked) return await this.#reconnect(closure, this.#retries.afterFailureMs());
-        await this.#banned(closure);
-        return undefined;
-      case "yield":
-        return await this.#reconnect(closure, this.#retries.afterYieldMs());
-      case "refresh_version": {
-        // What was good when this link logged in may still be: the next login tells.
-        const wasGood = standing.state === "connected";
-        await this.#reconnect(closure, 0);
-        return wasGood ? this.#retries.afterFailureMs() : await this.#refreshVersion();
-      }
-      case "exchange":
-        return await this.#exchange();
-      case "restart":
-      case "reconnect":
-        return await this.#reconnect(closure, this.#retries.afterFailureMs());
-    }
-  }
-
   async #invite(offer: QrOffer, socket: Socket): Promise<void> {
     const { signal, standing, onOver } = this.#options;
     if (signal.aborted) return;
@@ -307,7 +260,7 @@ export class Run {
       standing.log.warn({ err: error }, "there is no pairing code to show");
       if (!refused) return await this.#drop(socket, NO_ANSWER);
       await socket.end();
-      return await onOver(standing.event(refusalOf(error)));
+      return await onOver(standing.event({ action: "error", code: error.code, error: error.message }));
     }
     if (invitation === undefined || signal.aborted) return;
     if (standing.state !== "awaiting_scan") this.#retries.opened();
@@ -330,9 +283,7 @@ export class Run {
     this.#asked = false;
     this.#retries.opened();
     standing.vitals.opened();
-    const quietly = this.#exchanging;
-    this.#exchanging = false;
-    const news = quietly ? [] : standing.event(this.connectedFields);
+    const news = this.#exchange.opened() ? [] : standing.event(this.connectedFields);
     await standing.enter("connected", [...statements, ...news]);
     standing.log.info("connected to WhatsApp");
     await this.#context.webVersions.accepted(this.#webVersion);
@@ -350,7 +301,7 @@ export class Run {
   #heard(stanza: BinaryNode, socket: Socket): void {
     const { standing, traffic } = this.#options;
     standing.vitals.heard(stanza, socket.account);
-    if (!this.#withheld?.heard(stanza)) return;
+    if (!this.#exchange.heard(stanza)) return;
     standing.log.warn({ t: stanza.attrs.t }, "the socket before was deaf: WhatsApp had kept things back");
     traffic.inTurn("telling of a deaf socket", () => standing.tellWasDeaf());
   }
@@ -377,86 +328,4 @@ export class Run {
     await socket.end();
     this.#options.traffic.inTurn("dropping a socket", () => lose(closure));
   }
-
-  async #reconnect({ reaction, ...cause }: Closure, pauseMs: number): Promise<number> {
-    const { standing } = this.#options;
-    const deaf = cause.reason === "deaf";
-    if (deaf) standing.vitals.deafSocket();
-    if (!this.#exchanging) this.#withheld = undefined;
-    this.#exchanging = false;
-    const obstacle = isUntrusted(cause) ? cause.reason : undefined;
-    await standing.enter(
-      reaction === "yield" ? "replaced" : "reconnecting",
-      this.#retries.isNews(JSON.stringify(cause))
-        ? standing.event({ action: "disconnected", ...cause, willReconnect: true })
-        : [],
-      { deaf, obstacle },
-    );
-    return pauseMs;
-  }
-
-  async #refreshVersion(): Promise<number> {
-    const { signal, standing } = this.#options;
-    if (await this.#context.webVersions.refused(this.#webVersion, signal)) {
-      return this.#retries.afterFailureMs();
-    }
-    if (!signal.aborted && this.#retries.isNews("client_outdated")) {
-      await standing.tell({ action: "error", code: "client_outdated", error: OUTDATED_SENTENCE });
-    }
-    return this.#retries.untilSomebodyActsMs();
-  }
-
-  /** Puts a new socket in the place of one that may be deaf. A number that has nothing to say must not seem to be away. */
-  async #exchange(): Promise<number> {
-    this.#exchanging = true;
-    this.#withheld = new Withheld();
-    await this.#options.standing.enter("connecting", [], { quietly: true });
-    return 0;
-  }
-
-  /** Whatever there is of credentials, WhatsApp has no device to them: the pairing was cut off before it was complete. */
-  async #pairAnew(closure: Closure): Promise<number> {
-    const { store } = this.#context;
-    await store.commit(store.credentials.forgetting(this.#options.standing.record.numberId));
-    return await this.#reconnect(closure, this.#retries.afterFailureMs());
-  }
-
-  async #nextQrAttempt(): Promise<number | undefined> {
-    const { standing, onOver } = this.#options;
-    const { fields, givenUp } = this.#pairing.missed();
-    if (givenUp) {
-      await onOver(standing.event(fields));
-      return undefined;
-    }
-    await standing.enter("connecting", standing.event(fields));
-    return 0;
-  }
-
-  async #banned({ code, reason }: Closure): Promise<void> {
-    const { standing } = this.#options;
-    // A restart would show a QR for a number that nobody can link.
-    await standing.update({ atStart: "banned" });
-    await standing.enter("banned", [
-      ...standing.event({ action: "logged_out", reason, code }),
-      ...this.#context.store.credentials.forgetting(standing.record.numberId),
-    ]);
-  }
-
-  async #refuseCredentials(error: CredentialsUnreadable): Promise<void> {
-    const { standing } = this.#options;
-    standing.log.error({ err: error }, "the stored credentials cannot be used and are set aside");
-    await standing.enter(
-      "unusable",
-      standing.event({
-        action: "error",
-        code: error.code,
-        error: `${error.message}: they are kept for a person to look at, 'logout' forgets them`,
-      }),
-    );
-  }
-}
-
-function refusalOf({ code, message }: PairingCodeRefused): EventFields {
-  const error = `${message}: the session is removed, send 'create' for a QR or 'pairing_code' to try again`;
-  return { action: "error", code, error };
 }
