@@ -22,6 +22,9 @@ import { assertNoErrorsLogged, events, type Line, line, stateOf } from "./steps.
 
 const broker = await sharedBroker();
 
+/** Eight commands are carried out one after the other. */
+const PATIENCE_MS = 30_000;
+
 /** What the answer to the command is, what `status` says once it has come, and whether credentials are there then. */
 interface Expected {
   readonly action: string;
@@ -166,7 +169,7 @@ function answerTo(
     ({ body, properties }) =>
       properties.correlationId === commandId && body.action === action &&
       Object.entries(fields).every(([key, value]) => body[key] === value),
-    { describe: `${action} ${JSON.stringify(fields)} in answer to ${commandId}` },
+    { describe: `${action} ${JSON.stringify(fields)} in answer to ${commandId}`, timeoutMs: PATIENCE_MS },
   );
 }
 

@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { Worker } from "../../src/worker.ts";
 import type { Stack } from "../stack.ts";
 import type { Situation } from "./commands_by_state.ts";
-import { event, type Line, pairAll, stateOf } from "./steps.ts";
+import { event, type Line, stateOf } from "./steps.ts";
 
 /** Where a situation is reached. */
 export interface Scene {
@@ -15,20 +15,41 @@ export interface Scene {
   worker: Worker;
 }
 
-/** Every command one number each, and what they answer. */
-async function each(
-  { stack, lines }: Scene,
-  action: string,
-  answered?: string,
-): Promise<void> {
-  for (const line of lines) await stack.backend.command({ action, ...line });
-  if (answered !== undefined) await Promise.all(lines.map((line) => event(stack, line, answered)));
+/** Commands are carried out one at a time: each number is waited for in its turn, with a patience of its own. */
+async function inTurn({ lines }: Scene, wait: (line: Line) => Promise<unknown>): Promise<void> {
+  for (const line of lines) await wait(line);
 }
 
-async function allIn({ stack, lines }: Scene, state: string): Promise<void> {
-  await Promise.all(lines.map(async (line) => {
-    while ((await stateOf(stack, line)).state !== state);
-  }));
+async function each(scene: Scene, action: string, answered?: string): Promise<void> {
+  await inTurn(scene, (line) => scene.stack.backend.command({ action, ...line }));
+  if (answered !== undefined) await told(scene, answered);
+}
+
+async function told(scene: Scene, action: string): Promise<void> {
+  await inTurn(scene, (line) => event(scene.stack, line, action));
+}
+
+async function allIn(scene: Scene, state: string): Promise<void> {
+  await inTurn(scene, async (line) => {
+    while ((await stateOf(scene.stack, line)).state !== state);
+  });
+}
+
+/** @param meanwhile what happens when all QRs are out and none is scanned yet */
+async function scanned(scene: Scene, meanwhile = () => {}): Promise<void> {
+  await each(scene, "create");
+  const qrs = new Map<Line, string>();
+  await inTurn(scene, async (line) => {
+    const { body } = await event(scene.stack, line, "qr_generated");
+    qrs.set(line, String(body.qrCode));
+  });
+  meanwhile();
+  await inTurn(scene, (line) => scene.stack.standIn.phone(line.phoneNumber).scanPng(qrs.get(line)!));
+}
+
+async function paired(scene: Scene): Promise<void> {
+  await scanned(scene);
+  await told(scene, "connected");
 }
 
 /** Damages the stored credentials of all numbers while no worker runs. */
@@ -38,12 +59,10 @@ async function damage(scene: Scene): Promise<void> {
   database.exec("UPDATE credential SET value = '{' WHERE type = 'creds'");
 }
 
-const paired = ({ stack, lines }: Scene) => pairAll(stack, lines);
-
-async function closedWith(scene: Scene, code: number, told: string): Promise<void> {
+async function closedWith(scene: Scene, code: number, action: string): Promise<void> {
   await paired(scene);
   scene.stack.standIn.faults.closeWith(code);
-  await Promise.all(scene.lines.map((line) => event(scene.stack, line, told)));
+  await told(scene, action);
 }
 
 export const REACH: Record<Situation, (scene: Scene) => Promise<void>> = {
@@ -69,13 +88,7 @@ export const REACH: Record<Situation, (scene: Scene) => Promise<void>> = {
     await allIn(scene, "connecting");
   },
   "connecting after the scan": async (scene) => {
-    const { stack: { standIn }, lines } = scene;
-    await each(scene, "create");
-    const qrs = await Promise.all(lines.map((line) => event(scene.stack, line, "qr_generated")));
-    standIn.faults.hold();
-    await Promise.all(
-      qrs.map(({ body }, index) => standIn.phone(lines[index]!.phoneNumber).scanPng(String(body.qrCode))),
-    );
+    await scanned(scene, () => scene.stack.standIn.faults.hold());
     await allIn(scene, "connecting");
   },
   "a QR is out": (scene) => each(scene, "create", "qr_generated"),
@@ -85,13 +98,13 @@ export const REACH: Record<Situation, (scene: Scene) => Promise<void>> = {
     await each(scene, "create", "qr_generated");
     scene.stack.standIn.faults.hold();
     scene.stack.standIn.faults.dropLinks();
-    await Promise.all(scene.lines.map((line) => event(scene.stack, line, "disconnected")));
+    await told(scene, "disconnected");
   },
   "link lost, linked": async (scene) => {
     await paired(scene);
     scene.stack.standIn.faults.hold();
     scene.stack.standIn.faults.dropLinks();
-    await Promise.all(scene.lines.map((line) => event(scene.stack, line, "disconnected")));
+    await told(scene, "disconnected");
   },
   "replaced": (scene) => closedWith(scene, 440, "disconnected"),
   "banned": (scene) => closedWith(scene, 403, "logged_out"),
@@ -99,7 +112,7 @@ export const REACH: Record<Situation, (scene: Scene) => Promise<void>> = {
     await paired(scene);
     await damage(scene);
     scene.worker = await scene.stack.startWorker();
-    await Promise.all(scene.lines.map((line) => event(scene.stack, line, "error")));
+    await told(scene, "error");
   },
   "a logout waits for a connection": async (scene) => {
     await paired(scene);

@@ -66,9 +66,9 @@ export class Faults {
   sendRefusal: number | undefined;
   /** How far the server's clock is ahead of the machine's. */
   skewMs = 0;
-  /** The error every request for a pairing code is refused with. */
-  pairingCodeRefusal: number | undefined;
-  /** The error every device that wants to be unlinked is refused with; with `"silence"` it is not answered. */
+  /** The error every request for a pairing code is refused with; with `"silence"` it is not answered. */
+  pairingCodeRefusal: number | "silence" | undefined;
+  /** The same for a device that wants to be unlinked. */
   unlinkRefusal: number | "silence" | undefined;
 
   readonly #links: () => Link[];

@@ -13,6 +13,8 @@ export class Stats {
   /** The versions of WhatsApp Web that clients said they are, one a handshake. */
   readonly versions: string[] = [];
   pairings = 0;
+  /** Requests for a pairing code, refused ones included. */
+  codesAsked = 0;
   logins = 0;
   /** Devices that asked to be unlinked, refused ones included. */
   unlinks = 0;

@@ -209,7 +209,9 @@ export class StandIn implements LinkOwner, AsyncDisposable {
     const request = getBinaryNodeChild(node, "link_code_companion_reg");
     if (node.tag !== "iq" || !request || !link.pairing) return;
     if (request.attrs.stage === "companion_hello") {
+      this.stats.codesAsked++;
       const refusal = this.faults.pairingCodeRefusal;
+      if (refusal === "silence") return;
       if (refusal !== undefined) return void link.send(iqError(node, refusal, "bad-request"));
       link.pairing.code = new PairingCodeExchange(link.pairing, request);
       const ref = element("link_code_pairing_ref", {}, link.pairing.code.ref);
