@@ -29,10 +29,13 @@ export async function runOldWorker(
     await pair(standIn.url, (qr) => standIn.phone(line.phoneNumber).scan(qr), state);
     await saveCreds();
   }
-  await using client = new BareClient(standIn.url, state);
-  client.sock.ev.on("creds.update", () => void saveCreds());
-  await client.open();
-  await work(client);
+  {
+    await using client = new BareClient(standIn.url, state);
+    client.sock.ev.on("creds.update", () => void saveCreds());
+    await client.open();
+    await work(client);
+  }
+  // Behind all that were still being written.
   await saveCreds();
   return folder;
 }

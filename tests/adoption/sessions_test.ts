@@ -2,7 +2,16 @@
 import { strict as assert } from "node:assert";
 import { join } from "node:path";
 import { sharedBroker } from "../rabbitmq/shared.ts";
-import { answer, assertNoErrorsLogged, event, events, FRIEND, LINE, sendText } from "../sessions/steps.ts";
+import {
+  answer,
+  assertNoErrorsLogged,
+  event,
+  events,
+  FRIEND,
+  LINE,
+  sendText,
+  stateOf,
+} from "../sessions/steps.ts";
 import { pair, type Stack, startStack } from "../stack.ts";
 import { oldFolder, runOldWorker } from "./old_worker.ts";
 import { toOlderShape } from "./older_shape.ts";
@@ -99,6 +108,28 @@ Deno.test("A session that another worker has is adopted, but stays closed", asyn
   const sent = await answer(stack, await sendText(stack, LINE, 1, "by the one that has it"), "SENT");
   assert.equal(sent.body.workerId, "worker-2");
   assert.equal(stack.standIn.clients.length, 1);
+});
+
+Deno.test("A session that cannot be adopted is told to the backend, kept, and only paired anew on demand", async () => {
+  await using stack = await startStack({ broker });
+  const folder = await runOldWorker(stack, LINE);
+  const file = join(folder, "creds.json");
+  await Deno.truncate(file, 500);
+  const damaged = await Deno.readTextFile(file);
+
+  const worker = await stack.startWorker();
+  const { body } = await event(stack, LINE, "error", { code: "credentials_unreadable" });
+  assert.equal(body.sessionId, `session_6_+${LINE.phoneNumber}`);
+  assert.equal((await stateOf(stack, LINE)).status, "NOT_FOUND");
+  await pair(stack, LINE);
+  await worker.stop();
+  assert.equal(await Deno.readTextFile(file), damaged);
+
+  const before = events(stack, LINE, "error").length;
+  await stack.startWorker();
+  await event(stack, LINE, "connected");
+  assert.equal(await Deno.readTextFile(file), damaged);
+  assert.equal(events(stack, LINE, "error").length, before, "of no use to a number that is linked again");
 });
 
 /** The names of the folders in the state folder, or below it. */
