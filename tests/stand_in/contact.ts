@@ -362,18 +362,14 @@ export class Contact implements Endpoint {
   async #open(envelope: Envelope): Promise<void> {
     const known = this.#envelopes.has(envelope.id);
     if (this.#unreadable > 0 && this.#unreadable-- > 0) damage(envelope.enc.content as Uint8Array);
-    const ciphertext = { type: envelope.enc.attrs.type, ciphertext: envelope.enc.content } as Ciphertext;
     let message: proto.IMessage;
     try {
-      message = await this.signal.decrypt(envelope.from.lid, ciphertext);
+      message = await this.#decrypt(envelope);
     } catch (error) {
       if (known) this.#noteRepeat(envelope.id);
       else if (this.autoAsk) await this.#askAgain(envelope, error as Error);
       else this.#unread.push({ envelope, error: error as Error });
       return;
-    }
-    if (ciphertext.type === "pkmsg" && envelope.from.deviceId !== 0) {
-      verifyDeviceIdentity(envelope.deviceIdentity, envelope.from as Companion);
     }
     if (known) this.#noteRepeat(envelope.id);
     else this.accept(envelope, message);
@@ -381,6 +377,18 @@ export class Contact implements Endpoint {
     if (envelope.from.owner === this) return;
     if (this.autoDeliver) this.#report(envelope);
     if (this.autoRead) this.#report(envelope, "read");
+  }
+
+  async #decrypt({ enc, from, group, deviceIdentity }: Envelope): Promise<proto.IMessage> {
+    for (const { attrs: { type }, content } of group?.senderKey ? [group.senderKey, enc] : [enc]) {
+      const ciphertext = content as Uint8Array;
+      if (type === "skmsg") return await this.signal.decryptFromGroup(group!.jid, from.lid, ciphertext);
+      const message = await this.signal.decrypt(from.lid, { type, ciphertext } as Ciphertext);
+      if (type === "pkmsg" && from.deviceId !== 0) verifyDeviceIdentity(deviceIdentity, from as Companion);
+      await this.signal.learnSenderKey(from.lid, message);
+      if (!group?.senderKey) return message;
+    }
+    throw new Error("A group's key came with nothing to decrypt");
   }
 
   #noteRepeat(id: string): void {
@@ -392,15 +400,17 @@ export class Contact implements Endpoint {
     return this.#unread.next(`message that ${this.number} cannot read`, () => true, timeoutMs);
   }
 
-  #addressFor({ addressing }: Envelope): string {
-    return (this.answersAs ?? addressing) === "lid" ? this.lid : this.jid;
+  /** Where receipts for a message come from. */
+  #sourceOf({ addressing, group }: Envelope): { from: string; participant?: string } {
+    const own = (this.answersAs ?? addressing) === "lid" ? this.lid : this.jid;
+    return group ? { from: group.jid, participant: own } : { from: own };
   }
 
   /** A receipt to all devices of the sender, under the address the sender used; no type means delivered. */
   #report(envelope: Envelope, type?: "read"): void {
     const attrs = {
       id: envelope.id,
-      from: this.#addressFor(envelope),
+      ...this.#sourceOf(envelope),
       t: String(Math.floor(this.hub.now() / 1000)),
       ...(type && { type }),
     };
@@ -416,7 +426,7 @@ export class Contact implements Endpoint {
     if (attempt > MAX_RETRIES) throw new Error(`Gave up after ${MAX_RETRIES} attempts: ${error.message}`);
     const receipt = await retryReceipt(this.signal, {
       id,
-      from: this.#addressFor(envelope),
+      ...this.#sourceOf(envelope),
       attempt,
       timestampS: Math.floor(this.hub.now() / 1000),
       recipient: envelope.chat && (envelope.addressing === "lid" ? envelope.chat.lid : envelope.chat.jid),

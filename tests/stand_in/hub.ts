@@ -2,6 +2,7 @@
 import type { Directory } from "./directory.ts";
 import type { Faults } from "./faults.ts";
 import type { Feed } from "./feed.ts";
+import type { Group } from "./groups.ts";
 import type { Pairing } from "./pairing.ts";
 
 /** Counters and complaints of one stand-in, for tests to look at. */
@@ -38,6 +39,8 @@ export class Stats {
 export interface Hub {
   readonly directory: Directory;
   readonly faults: Faults;
+  /** By JID. */
+  readonly groups: Map<string, Group>;
   readonly stats: Stats;
   /** Registrations waiting to be scanned. */
   readonly pairings: Set<Pairing>;

@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { getBinaryNodeChild, getBinaryNodeChildren } from "@whiskeysockets/baileys";
 import type { BinaryNode } from "@whiskeysockets/baileys";
 import type { Companion } from "./companion.ts";
+import { groupNode } from "./groups.ts";
 import type { Hub } from "./hub.ts";
 import type { Link } from "./link.ts";
 import { goActive } from "./login.ts";
@@ -107,7 +108,11 @@ const ANSWERS: Record<string, Answer> = {
   "urn:xmpp:whatsapp:dirty": () => [],
   disappearing_mode: () => [],
   status: () => [],
-  "w:g2": ({ request }) => getBinaryNodeChild(request, "participating") && [element("groups", {}, [])],
+  "w:g2": ({ hub, request }) => {
+    if (getBinaryNodeChild(request, "participating")) return [element("groups", {}, [])];
+    const group = hub.groups.get(request.attrs.to ?? "");
+    return group && [groupNode(group, hub.now())];
+  },
   md: ({ request }) => getBinaryNodeChild(request, "remove-companion-device") && [],
 };
 

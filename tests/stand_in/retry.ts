@@ -9,8 +9,10 @@ import type { SignalPeer } from "./signal_peer.ts";
 export interface RetryRequest {
   /** The message. */
   id: string;
-  /** The phone's own address. */
+  /** The phone's own address, or the group's. */
   from: string;
+  /** The phone's own address in a group. */
+  participant?: string | undefined;
   /** From the second attempt on the receipt brings keys for a new session. */
   attempt: number;
   timestampS: number;
@@ -21,9 +23,17 @@ export interface RetryRequest {
 /** A phone's retry receipt. */
 export async function retryReceipt(
   signal: SignalPeer,
-  { id, from, attempt, timestampS, recipient }: RetryRequest,
+  { id, from, participant, attempt, timestampS, recipient }: RetryRequest,
 ): Promise<BinaryNode> {
   const t = String(timestampS);
+  const attrs = {
+    id,
+    from,
+    type: "retry",
+    t,
+    ...(participant && { participant }),
+    ...(recipient && { recipient }),
+  };
   const content = [
     element("retry", { count: String(attempt), id, t, v: "1" }),
     element("registration", {}, encodeBigEndian(signal.registrationId)),
@@ -32,7 +42,7 @@ export async function retryReceipt(
     const [, ...keys] = bundleNodes(await signal.bundle());
     content.push(element("keys", {}, keys));
   }
-  return element("receipt", { id, from, type: "retry", t, ...(recipient && { recipient }) }, content);
+  return element("receipt", attrs, content);
 }
 
 /** The bundle inside a retry receipt, from the second attempt on; undefined when the server's is to be used. */

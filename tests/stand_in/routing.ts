@@ -5,6 +5,7 @@ import type { BinaryNode } from "@whiskeysockets/baileys";
 import type { Receipt } from "./chat_message.ts";
 import { Companion } from "./companion.ts";
 import type { Endpoint, Envelope } from "./envelope.ts";
+import { groupCopies } from "./groups.ts";
 import type { Hub } from "./hub.ts";
 import type { Link } from "./link.ts";
 import { element } from "./nodes.ts";
@@ -17,13 +18,8 @@ const RECEIPT_TYPES: Record<string, Receipt["type"]> = {
   played: "played",
 };
 
-interface Copy {
-  device: Endpoint;
-  enc: BinaryNode;
-}
-
 /** The devices a message is for: one each in `<participants>`, or a single `<enc>` for the device it is addressed to. */
-function copies(hub: Hub, node: BinaryNode, to: string): Copy[] {
+function copies(hub: Hub, node: BinaryNode, to: string): [Endpoint, Pick<Envelope, "enc">][] {
   const listed = getBinaryNodeChildren(getBinaryNodeChild(node, "participants"), "to")
     .map((child) => ({ jid: child.attrs.jid ?? "", enc: getBinaryNodeChild(child, "enc") }));
   const single = getBinaryNodeChild(node, "enc");
@@ -33,7 +29,7 @@ function copies(hub: Hub, node: BinaryNode, to: string): Copy[] {
     if (!device || !enc) {
       throw new Error(`Message ${node.attrs.id} has a copy for ${jid}, which nobody has linked`);
     }
-    return { device, enc };
+    return [device, { enc }];
   });
 }
 
@@ -42,21 +38,23 @@ export function routeMessage(hub: Hub, link: Link, from: Companion, node: Binary
   hub.stats.messages++;
   const { id, to, type } = node.attrs;
   if (!id || !to || !type) throw new Error("Message without id, to or type");
+  const group = hub.groups.get(to);
   const chat = hub.directory.byJid(to);
   const acknowledge = (error?: number) => {
     const t = String(Math.floor(hub.now() / 1000));
     link.send(element("ack", { class: "message", id, from: to, t, ...(error && { error: String(error) }) }));
   };
   if (hub.faults.sendRefusal !== undefined) return acknowledge(hub.faults.sendRefusal);
-  if (!chat) return acknowledge(404);
+  if (!chat && !group) return acknowledge(404);
   const deviceIdentity = getBinaryNodeChild(node, "device-identity")?.content as Uint8Array | undefined;
-  const addressing = to.endsWith("@lid") ? "lid" : "pn";
-  const envelopes = copies(hub, node, to).map(({ device, enc }): [Endpoint, Envelope] => [device, {
+  const addressing = group?.addressing ?? (to.endsWith("@lid") ? "lid" : "pn");
+  const devices = group ? groupCopies(hub, group, from, node) : copies(hub, node, to);
+  const envelopes = devices.map(([device, copy]): [Endpoint, Envelope] => [device, {
     id,
     from,
     addressing,
     type,
-    enc,
+    ...copy,
     timestampS: Math.floor(hub.now() / 1000),
     chat: device.owner === from.owner ? chat : undefined,
     deviceIdentity,

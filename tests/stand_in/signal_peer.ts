@@ -155,6 +155,21 @@ export class SignalPeer {
     return proto.Message.decode(unpadRandomMax16(padded));
   }
 
+  /** Takes the key of who writes into a group. */
+  async learnSenderKey(author: string, { senderKeyDistributionMessage }: proto.IMessage): Promise<void> {
+    if (!senderKeyDistributionMessage) return;
+    await this.#repository.processSenderKeyDistributionMessage({
+      authorJid: author,
+      item: senderKeyDistributionMessage,
+    });
+  }
+
+  /** Decrypts what was written to all of a group. */
+  async decryptFromGroup(group: string, author: string, ciphertext: Uint8Array): Promise<proto.Message> {
+    const padded = await this.#repository.decryptGroupMessage({ group, authorJid: author, msg: ciphertext });
+    return proto.Message.decode(unpadRandomMax16(padded));
+  }
+
   close(): void {
     this.#repository.close?.();
   }

@@ -13,8 +13,10 @@ import { WebSocketServer } from "ws";
 import { type Certificate, issueCertificate, rootKeyHexOf } from "./certificate.ts";
 import { Contact, type ContactOptions } from "./contact.ts";
 import { digitsOf, Directory } from "./directory.ts";
+import type { Addressing } from "./envelope.ts";
 import { Faults } from "./faults.ts";
 import { Feed } from "./feed.ts";
+import type { Group } from "./groups.ts";
 import { type Hub, Stats } from "./hub.ts";
 import { Link, type LinkOwner } from "./link.ts";
 import { admit } from "./login.ts";
@@ -55,6 +57,7 @@ export class StandIn implements LinkOwner, AsyncDisposable {
   /** WhatsApp's page on the same host, `/sw.js`. */
   readonly page: WebPage = new WebPage();
   readonly #directory = new Directory();
+  readonly #groups = new Map<string, Group>();
   readonly #pairings = new Set<Pairing>();
   readonly #codeRequests = new Feed<Pairing>();
   readonly #closing = new AbortController();
@@ -79,6 +82,7 @@ export class StandIn implements LinkOwner, AsyncDisposable {
     this.#hub = {
       directory: this.#directory,
       faults: this.faults,
+      groups: this.#groups,
       stats: this.stats,
       pairings: this.#pairings,
       codeRequests: this.#codeRequests,
@@ -136,6 +140,13 @@ export class StandIn implements LinkOwner, AsyncDisposable {
     const contact = new Contact(this.#hub, digitsOf(number), options);
     this.#directory.add(contact);
     return contact;
+  }
+
+  /** Makes a group clients can write to; messages of its members need none: see `sendToGroup`. */
+  group(jid: string, members: Contact[], addressing: Addressing = "lid"): Group {
+    const group = { jid, members, addressing };
+    this.#groups.set(jid, group);
+    return group;
   }
 
   /** Cuts every link and stops listening. Whoever still waits for a message is rejected. */
