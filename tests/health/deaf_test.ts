@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import type { ProbeTimings } from "../../src/whatsapp/probe.ts";
 import type { VitalsReport } from "../../src/whatsapp/vitals.ts";
+import type { Received } from "../backend/backend.ts";
 import { sharedBroker } from "../rabbitmq/shared.ts";
 import {
   answer,
@@ -72,6 +73,41 @@ Deno.test("A number whose socket was deaf is away, no longer deaf, when WhatsApp
     "deaf",
     "upgrade_refused",
   ]);
+});
+
+Deno.test("No report calls a number healthy from its deaf socket to the first answer on its new one", async () => {
+  await using stack = await startStack({ broker });
+  const { backend, standIn } = stack;
+  await stack.startWorker({ HEALTH_CHECK_INTERVAL: "1000" }, { random: () => 1, probe: QUICK });
+  await pair(stack, LINE);
+  const isReport = ({ body }: Received) => body.action === "number_health";
+  standIn.faults.deafen("everything");
+  await health(stack, LINE, "UNHEALTHY", "deaf");
+  // The new socket opens, and is not open: its login is never answered.
+  standIn.faults.silence = true;
+  for (let asked = 0; asked < 3; asked++) {
+    const correlationId = await backend.healthCheck({ action: "health_check", numberId: LINE.numberId });
+    const { body } = await backend.next(
+      ({ body, properties }) => body.action === "number_health" && properties.correlationId === correlationId,
+      { describe: "the answer to a health check" },
+    );
+    assert.deepEqual([body.status, body.reason], ["UNHEALTHY", "deaf"]);
+    assert.equal((body.vitals as VitalsReport).deafSockets, 1);
+    // A periodic report, which comes although nothing has changed.
+    const periodic = await backend.next(
+      ({ body, properties }) => body.status === "UNHEALTHY" && properties.correlationId !== correlationId,
+      { describe: "a periodic report" },
+    );
+    assert.deepEqual(
+      Object.keys(periodic.body.vitals as VitalsReport),
+      Object.keys(body.vitals as VitalsReport),
+    );
+  }
+  const reports = backend.received.filter(isReport).map(({ body }) => body.status);
+  assert.equal(reports.includes("HEALTHY", reports.indexOf("UNHEALTHY")), false);
+  standIn.faults.silence = false;
+  standIn.faults.dropLinks();
+  await health(stack, LINE, "HEALTHY");
 });
 
 Deno.test("A socket on which three messages are not answered is deaf, whatever else it answers", async () => {
