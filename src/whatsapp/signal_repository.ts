@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { DEFAULT_CONNECTION_CONFIG, type SignalRepositoryWithLIDStore } from "@whiskeysockets/baileys";
 import type { StoredAuthState } from "./auth_state.ts";
+import { boundLidMappings } from "./caches.ts";
 import { type Effect, SignalKeys } from "./signal_keys.ts";
 
 /** Makes Baileys' Signal repository, as its socket asks for one. */
@@ -28,6 +29,7 @@ export function durableSignalRepository(
     const keys = new SignalKeys(auth);
     const repository = DEFAULT_CONNECTION_CONFIG.makeSignalRepository({ creds, keys: keys.store }, ...rest);
     askForEverybody(repository.lidMapping);
+    boundLidMappings(repository.lidMapping);
 
     const decryptedOnce = async (ciphertext: Uint8Array, decrypt: () => Promise<Uint8Array>) => {
       const hash = createHash("sha256").update(ciphertext).digest();

@@ -16,6 +16,7 @@ import type { Logger } from "pino";
 import type { WebSocket } from "ws";
 import type { StoredAuthState } from "./auth_state.ts";
 import { baileysLogger } from "./baileys_logger.ts";
+import { socketCaches } from "./caches.ts";
 import {
   type Closure,
   closureOf,
@@ -160,6 +161,7 @@ export function openSocket(options: SocketOptions): Socket {
     // The phone would stop its own notifications for as long as a companion says it is online.
     markOnlineOnConnect: false,
     getMessage: findSent,
+    ...socketCaches(),
     msgRetryCounterCache: retryCounts,
     maxMsgRetryCount: MAX_RETRY_COUNT,
     shouldSyncHistoryMessage: isFirstHistory,
