@@ -1,4 +1,5 @@
 import type { CacheStore, UserFacingSocketConfig } from "@whiskeysockets/baileys";
+import type { Socket } from "./socket.ts";
 
 /** Options of {@link BoundedCache}. */
 export interface BoundedCacheOptions {
@@ -84,4 +85,16 @@ export function boundLidMappings(lidMapping: object): void {
     throw new TypeError("Cannot bound the LID mappings as Baileys keeps none");
   }
   lidMapping.mappingCache = new BoundedCache({ maxEntries: LID_MAPPINGS, lifetimeMs: 24 * 60 * MINUTE_MS });
+}
+
+/**
+ * Keeps Baileys from holding the latest 512 messages of both directions, and with each the 8 KiB its bytes are a part of,
+ * for contacts that ask for one again: what was sent is in the ledger. What Baileys sends on its own account is not.
+ */
+export function spareRecentMessages(messageRetryManager: Socket["baileys"]["messageRetryManager"]): void {
+  if (messageRetryManager === null) return;
+  const add = messageRetryManager.addRecentMessage.bind(messageRetryManager);
+  messageRetryManager.addRecentMessage = (to, id, message) => {
+    if (message.protocolMessage) add(to, id, message);
+  };
 }

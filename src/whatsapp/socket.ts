@@ -16,7 +16,7 @@ import type { Logger } from "pino";
 import type { WebSocket } from "ws";
 import type { StoredAuthState } from "./auth_state.ts";
 import { baileysLogger } from "./baileys_logger.ts";
-import { socketCaches } from "./caches.ts";
+import { socketCaches, spareRecentMessages } from "./caches.ts";
 import {
   type Closure,
   closureOf,
@@ -177,6 +177,7 @@ export function openSocket(options: SocketOptions): Socket {
     finish(closureOf(408, "Nothing came of the connection in time"));
   }, watchdogMs);
   limitRequests(baileys);
+  spareRecentMessages(baileys.messageRetryManager);
   const probe = new Probe({
     send: (stanza) => baileys.sendNode(stanza),
     newId: () => baileys.generateMessageTag(),
