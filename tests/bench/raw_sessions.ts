@@ -20,18 +20,24 @@ export interface RawSessionsTask {
 /** What it prints when all sessions are open. */
 export const ALL_OPEN = "all sessions are open";
 
+globalThis.addEventListener("unhandledrejection", (event) => event.preventDefault());
+
 async function main({ url, folders, rootKeyHex }: RawSessionsTask): Promise<void> {
   if (rootKeyHex !== undefined) hardenBaileys(rootKeyHex);
   const logger = pino({ level: "silent" });
   await Promise.all(folders.map(async (folder) => {
     const { state, saveCreds } = await useMultiFileAuthState(folder);
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const { ev } = makeWASocket({ waWebSocketUrl: url, auth: state, logger });
-    ev.on("creds.update", saveCreds);
-    ev.on("connection.update", ({ connection, lastDisconnect }) => {
-      if (connection === "open") resolve();
-      if (connection === "close") reject(lastDisconnect?.error);
-    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const open = () => {
+      const { ev } = makeWASocket({ waWebSocketUrl: url, auth: state, logger });
+      ev.on("creds.update", saveCreds);
+      ev.on("connection.update", ({ connection }) => {
+        if (connection === "open") resolve();
+        // With hundreds at once some time out before they are through.
+        if (connection === "close") open();
+      });
+    };
+    open();
     await promise;
   }));
   console.log(ALL_OPEN);
