@@ -3,21 +3,8 @@ import type { Logger } from "pino";
 import type { Store } from "../store/store.ts";
 import type { Socket } from "./socket.ts";
 
-/** How often a message is sent again to one device that asks for it. Phones give up after as many attempts. */
-const MAX_RESENDS = 5;
-/** How often a contact is asked again for one message. */
-const MAX_REQUESTS = 5;
-
 /** How many counts of other messages than those of the ledger are kept. */
 const PASSING_KEPT = 1_000;
-
-/** What limits a socket's resends to {@link MAX_RESENDS}: Baileys counts each of them twice. */
-export const MAX_RETRY_COUNT = 2 * MAX_RESENDS;
-
-/** Has a socket ask for what it cannot decrypt no more often than {@link MAX_REQUESTS}, whatever limits its resends. */
-export function limitRequests({ messageRetryManager }: Pick<Socket["baileys"], "messageRetryManager">): void {
-  Object.assign(messageRetryManager ?? {}, { maxMsgRetryCount: MAX_REQUESTS });
-}
 
 /**
  * Baileys' count of retries, for one socket. Durable is what it counts of messages that were sent from here: it counts

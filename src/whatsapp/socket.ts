@@ -32,7 +32,7 @@ import { takeInOrder } from "./in_order.ts";
 import { Probe, type ProbeTimings } from "./probe.ts";
 import { watchReachout } from "./reachout.ts";
 import { type Receipt, receiptOf } from "./receipts.ts";
-import { limitRequests, MAX_RETRY_COUNT } from "./resends.ts";
+import { limitRequests, MAX_RETRY_COUNT } from "./retry_limits.ts";
 import { type Effect, effectOf } from "./signal_keys.ts";
 import { durableSignalRepository } from "./signal_repository.ts";
 import type { ReachoutTimelock } from "./vitals.ts";
