@@ -43,7 +43,12 @@ export class SessionRecords {
   }
 
   async save(record: SessionRecord): Promise<void> {
-    await this.#database.commit([{
+    await this.#database.commit(this.saving(record));
+  }
+
+  /** The writes that save a session. */
+  saving(record: SessionRecord): Statement[] {
+    return [{
       sql:
         `INSERT INTO session (number_id, number_id_json, phone_number, backend_session_id_json, at_start, pairing_method, command_id, created_at)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -61,7 +66,7 @@ export class SessionRecords {
         record.commandId ?? null,
         this.#now(),
       ],
-    }]);
+    }];
   }
 
   /** The writes that take up a number which another program had: as its record has it if there is one, but to be opened. */

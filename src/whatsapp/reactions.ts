@@ -12,16 +12,20 @@ export interface ReactionsContext extends StandingContext {
   readonly webVersions: WebVersions;
 }
 
-/** Options of {@link Reactions}: of the run that reacts. */
-export interface ReactionsOptions {
+/** The session that runs. */
+export interface RunOwner {
   readonly standing: Standing;
-  readonly pairing: Pairing;
-  readonly retries: Retries;
-  readonly exchange: Exchange;
   /** Aborts when the run is over. */
   readonly signal: AbortSignal;
   /** Ends the session, and the run with it: the credentials are void. `statements` become durable with that. */
   readonly onOver: (statements: readonly Statement[]) => Promise<void>;
+}
+
+/** Options of {@link Reactions}. */
+export interface ReactionsOptions extends RunOwner {
+  readonly pairing: Pairing;
+  readonly retries: Retries;
+  readonly exchange: Exchange;
 }
 
 /** The socket that was closed. */
@@ -143,9 +147,9 @@ export class Reactions {
 
   async #banned({ code, reason }: Closure): Promise<void> {
     const { standing } = this.#options;
-    // A restart would show a QR for a number that nobody can link.
-    await standing.update({ atStart: "banned" });
     await standing.enter("banned", [
+      // A restart would show a QR for a number that nobody can link.
+      ...standing.updating({ atStart: "banned" }),
       ...standing.event({ action: "logged_out", reason, code }),
       ...this.#context.store.credentials.forgetting(standing.record.numberId),
     ]);

@@ -13,25 +13,19 @@ import { type Closure, isUntrusted } from "./close_codes.ts";
 import type { ConnectGate } from "./connect_gate.ts";
 import { connectedFields } from "./connected_event.ts";
 import { Exchange } from "./exchange.ts";
+import { LogOut, NO_ANSWER } from "./log_out.ts";
 import { type Invitation, Pairing } from "./pairing.ts";
 import { askPhoneForSign } from "./phone_sign.ts";
 import { PairingCodeRefused } from "./pairing_code.ts";
 import type { ProbeTimings } from "./probe.ts";
-import { Reactions, type ReactionsContext } from "./reactions.ts";
+import { Reactions, type ReactionsContext, type RunOwner } from "./reactions.ts";
 import { Retries } from "./retries.ts";
 import { type LinkedAccount, openSocket, type QrOffer, type Socket } from "./socket.ts";
-import type { Standing } from "./standing.ts";
 import type { Traffic } from "./traffic.ts";
-import { unlink } from "./unlink.ts";
 import type { WebVersion } from "./web_version.ts";
 
 /** How long a socket may take that quietly takes the place of another: then it is news that there is none. */
 const EXCHANGE_MS = 15_000;
-
-/** WhatsApp has unlinked the device because it was asked to. */
-const UNLINKED: Closure = { code: 401, reason: "logout", reaction: "logged_out" };
-/** WhatsApp does not answer a question although the socket is open. */
-const NO_ANSWER: Closure = { code: 408, reason: "connection_lost", reaction: "reconnect" };
 
 /** What every run is given. */
 export interface RunContext extends ReactionsContext {
@@ -52,15 +46,10 @@ export interface RunContext extends ReactionsContext {
 }
 
 /** Options of {@link Run}. */
-export interface RunOptions {
+export interface RunOptions extends RunOwner {
   /** Somebody waits for it: it connects before sessions that come back by themselves. */
   readonly asked: boolean;
-  readonly standing: Standing;
   readonly traffic: Traffic;
-  /** Aborts when the run is over. */
-  readonly signal: AbortSignal;
-  /** Ends the session, and the run with it: the credentials are void. `statements` become durable with that. */
-  readonly onOver: (statements: readonly Statement[]) => Promise<void>;
 }
 
 /**
@@ -75,6 +64,7 @@ export class Run {
   readonly #exchange = new Exchange();
   readonly #reactions: Reactions;
   readonly #pairing: Pairing;
+  readonly #logOut: LogOut;
   readonly #finished: Promise<void>;
   #socket: Socket | undefined;
   #account: LinkedAccount | undefined;
@@ -83,7 +73,6 @@ export class Run {
   #webVersion: WebVersion;
   /** Lets the run go on without its socket. */
   #lose: (closure: Closure) => void = () => {};
-  #unlinking: Promise<void> | undefined;
 
   constructor(context: RunContext, options: RunOptions) {
     this.#context = context;
@@ -97,10 +86,16 @@ export class Run {
     const { standing, signal, onOver } = options;
     const [pairing, retries, exchange] = [this.#pairing, this.#retries, this.#exchange];
     this.#reactions = new Reactions(context, { standing, pairing, retries, exchange, signal, onOver });
+    this.#logOut = new LogOut({
+      standing,
+      signal,
+      drop: (socket, closure) => this.#drop(socket, closure),
+      connected: (statements) => this.#connected(statements),
+    });
     this.#finished = this.#keepConnected();
   }
 
-  /** The socket there is at the moment, whether it is open or not. */
+  /** The socket there is, whether it is open or not. */
   get socket(): Socket | undefined {
     return this.#socket;
   }
@@ -119,22 +114,14 @@ export class Run {
     this.#exchange.speakUp();
   }
 
-  /** Resolves when it is known whether WhatsApp has unlinked the device; `undefined` when it is not being asked. */
-  get unlinking(): Promise<void> | undefined {
-    return this.#unlinking;
+  /** Resolves when it is known whether a logout that is under way has ended the session. */
+  async settled(): Promise<void> {
+    await this.#logOut.underWay;
   }
 
-  /**
-   * Has WhatsApp unlink the device, with which the session ends. Resolves when that is done, was refused (the backend has
-   * been told), or is left to the next socket because no answer came. Never rejects.
-   */
-  logOut(): Promise<void> {
-    const socket = this.#socket;
-    if (socket === undefined) return Promise.resolve();
-    return this.#unlinking ??= this.#unlink(socket).catch(async (error) => {
-      this.#options.standing.log.error({ err: error }, "a logout failed and is tried again");
-      await this.#drop(socket, NO_ANSWER);
-    }).finally(() => this.#unlinking = undefined);
+  /** Has WhatsApp unlink the device, with which the session ends; without a socket that is left to the next one. */
+  async logOut(): Promise<void> {
+    if (this.#socket !== undefined) await this.#logOut.on(this.#socket);
   }
 
   /** Closes the socket of a run that was aborted. Resolves when nothing of it is left but the effects it had. */
@@ -273,7 +260,7 @@ export class Run {
     if (signal.aborted) return;
     this.#account = account;
     if (standing.record.atStart === "log_out") {
-      // Not waited for here: what the socket tells meanwhile has its turn.
+      // Not waited for here: what the socket tells meanwhile has its turn. It never rejects.
       this.logOut();
     } else await this.#connected();
   }
@@ -306,26 +293,11 @@ export class Run {
     traffic.inTurn("telling of a deaf socket", () => standing.tellWasDeaf());
   }
 
-  async #unlink(socket: Socket): Promise<void> {
-    const { signal, standing } = this.#options;
-    const unlinking = await unlink(socket.baileys);
-    if (signal.aborted) return;
-    if (unlinking.outcome === "refused") {
-      const { code, text } = unlinking;
-      const error = `WhatsApp refuses to unlink this device (${code}: ${text}): unlink it on the phone`;
-      const fields = { action: "error", code: "logout_refused", error };
-      await standing.update({ atStart: "open" });
-      if (standing.state === "connected") return await standing.tell(fields);
-      return await this.#connected(standing.event(fields));
-    }
-    await this.#drop(socket, unlinking.outcome === "unlinked" ? UNLINKED : NO_ANSWER);
-    if (unlinking.outcome === "unlinked") await this.#finished;
-  }
-
   /** Ends a socket as if it had been closed like this, after all that it has told. */
   async #drop(socket: Socket, closure: Closure): Promise<void> {
     const lose = this.#lose;
     await socket.end();
     this.#options.traffic.inTurn("dropping a socket", () => lose(closure));
+    if (closure.reaction === "logged_out") await this.#finished;
   }
 }

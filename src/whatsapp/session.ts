@@ -20,6 +20,9 @@ export interface SessionContext extends TrafficContext, RunContext {
   readonly onEnded: (session: Session) => void;
 }
 
+/** What a command changes of a session's record. */
+export type Changes = Partial<Omit<SessionRecord, "numberId">>;
+
 /**
  * One number's life with WhatsApp. Commands of the backend start and end a {@link Run} of sockets, which moves the session
  * from state to state.
@@ -55,9 +58,12 @@ export class Session {
     return this.#standing.log;
   }
 
-  /** Takes over what a new command says of the session: who asked, and the backend's own id. */
-  async update(changes: Partial<Omit<SessionRecord, "numberId">>): Promise<void> {
-    await this.#standing.update(changes);
+  /**
+   * Takes over what a new command says of the session: who asked, and the backend's own id. `further` becomes durable
+   * together with it.
+   */
+  async update(changes: Changes, further: readonly Statement[] = []): Promise<void> {
+    await this.#standing.update(changes, further);
   }
 
   /** Recalls what was known of its health before the restart. */
@@ -119,7 +125,7 @@ export class Session {
 
   /** Resolves when it is known whether a logout that is under way has ended the session. */
   async settled(): Promise<void> {
-    await this.#run?.unlinking;
+    await this.#run?.settled();
   }
 
   /**
@@ -148,10 +154,10 @@ export class Session {
     await this.#standing.tell(fields, { correlationId });
   }
 
-  /** Tells that another command has taken the place of a logout that waited for a connection, if there is one. */
-  async withdrawLogout(action: string): Promise<void> {
-    if (this.record.atStart !== "log_out") return;
-    await this.#standing.tell({
+  /** The event that another command has taken the place of a logout that waited for a connection, if there is one. */
+  withdrawingLogout(action: string): Statement[] {
+    if (this.record.atStart !== "log_out") return [];
+    return this.#standing.event({
       action: "error",
       code: "logout_withdrawn",
       error: `The logout was not carried out: WhatsApp could not be told before '${action}' took its place`,
@@ -177,8 +183,16 @@ export class Session {
     await delay(this.#context.sessionTimeoutMs, undefined, { signal }).catch(() => {});
     const settled = this.state === "unusable" || this.state === "banned" || await this.#isLinked();
     if (signal.aborted || settled) return;
-    await this.update({ atStart: "closed" });
-    await this.close("session_timeout");
+    const next = await this.#leave();
+    if (next.aborted) return;
+    // The phone may have scanned in the very last moment.
+    if (await this.#isLinked()) await this.open();
+    else {
+      await this.#standing.enter("closed", [
+        ...this.#standing.updating({ atStart: "closed" }),
+        ...this.#standing.event({ action: "closed", reason: "session_timeout" }),
+      ]);
+    }
   }
 
   /** The session is over: its record and credentials are gone together with the event that says so. */

@@ -5,7 +5,7 @@ import { type Id, idText } from "../contract/ids.ts";
 import { stringifyJson } from "../contract/json.ts";
 import type { PairingMethod, SessionRecord } from "../store/session_records.ts";
 import type { Store } from "../store/store.ts";
-import { Session, type SessionContext } from "./session.ts";
+import { type Changes, Session, type SessionContext } from "./session.ts";
 
 /** Who may open a number. No socket is opened without the lease on its number. */
 export interface NumberLeases {
@@ -123,10 +123,12 @@ export class Sessions {
   async #act(session: Session, command: SessionCommand, commandId: string | undefined): Promise<void> {
     const changes = { ...changesOf(command, commandId), phoneNumber: session.record.phoneNumber };
     switch (command.action) {
-      case "close":
-        await session.withdrawLogout("close");
-        await session.update({ ...changes, atStart: session.state === "banned" ? "banned" : "closed" });
+      case "close": {
+        const withdrawing = session.withdrawingLogout("close");
+        const atStart = session.state === "banned" ? "banned" : "closed";
+        await session.update({ ...changes, atStart }, withdrawing);
         return await session.close("command");
+      }
       case "logout":
         await session.update({ ...changes, atStart: "log_out" });
         return await session.logOut();
@@ -173,9 +175,10 @@ export class Sessions {
     }
     if (claim === "given_up" && !own) return "given_up";
     const session = this.#sessions.get(key) ?? this.#add(newcomer);
-    await session.withdrawLogout(action);
+    const withdrawing = session.withdrawingLogout(action);
     const method = methodOf(action) ?? session.record.pairingMethod ?? "qr";
-    await session.update({ ...changesOf(command, commandId), atStart: "open", pairingMethod: method });
+    const changes: Changes = { ...changesOf(command, commandId), atStart: "open", pairingMethod: method };
+    await session.update(changes, withdrawing);
     // The worker is stopping: it opens the session when it is back.
     if (claim === "given_up") return "done";
 

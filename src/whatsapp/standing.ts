@@ -74,11 +74,19 @@ export class Standing {
     return this.#log;
   }
 
-  /** Changes the record, durably; that of a session that has ended is gone and stays so. */
-  async update(changes: Partial<Omit<SessionRecord, "numberId">>): Promise<void> {
+  /** Changes the record, durably and together with `further`; that of a session that has ended is gone and stays so. */
+  async update(
+    changes: Partial<Omit<SessionRecord, "numberId">>,
+    further: readonly Statement[] = [],
+  ): Promise<void> {
+    await this.#context.announcer.commit([...this.updating(changes), ...further]);
+  }
+
+  /** Changes the record. @returns the writes that make it durable */
+  updating(changes: Partial<Omit<SessionRecord, "numberId">>): Statement[] {
     this.#record = { ...this.#record, ...changes };
     this.#log = this.#logOf(this.#record);
-    if (this.#state !== "ended") await this.#context.store.sessions.save(this.#record);
+    return this.#state === "ended" ? [] : this.#context.store.sessions.saving(this.#record);
   }
 
   /** Enters a state; `statements` become durable together with the news of it. */

@@ -6,31 +6,67 @@ import { DatabaseSync } from "node:sqlite";
 import { queueExists, until } from "../bridge/bridge.ts";
 import { sharedBroker } from "../rabbitmq/shared.ts";
 import { pair, startStack } from "../stack.ts";
-import { answer, event, events, health, LINE, sendText, stateOf } from "./steps.ts";
+import { answer, event, events, health, LINE, line, sendText, stateOf } from "./steps.ts";
 
 const broker = await sharedBroker();
 
-Deno.test("a session that nobody pairs is closed after SESSION_TIMEOUT and stays so", async () => {
-  await using stack = await startStack({ broker, environment: { SESSION_TIMEOUT: "1000" } });
-  const worker = await stack.startWorker();
+for (const [action, shown] of [["create", "qr_generated"], ["pairing_code", "pairing_code"]] as const) {
+  Deno.test(`a session that nobody pairs after ${action} is closed after SESSION_TIMEOUT and stays so`, async () => {
+    await using stack = await startStack({ broker, environment: { SESSION_TIMEOUT: "1000" } });
+    const worker = await stack.startWorker();
+    const commandId = await stack.backend.command({ action, ...LINE });
+    const { body: { pairingCode } } = await event(stack, LINE, shown);
+    const { body, properties } = await event(stack, LINE, "closed");
+    assert.deepEqual([body.reason, properties.correlationId], ["session_timeout", commandId]);
+    await health(stack, LINE, "DISCONNECTED", "closed");
+    assert.deepEqual(stack.standIn.clients, []);
+    const phone = stack.standIn.phone(LINE.phoneNumber);
+    if (pairingCode !== undefined) await assert.rejects(phone.enterPairingCode(String(pairingCode), 200));
+    await worker.stop();
+
+    await stack.startWorker();
+    assert.equal((await stateOf(stack, LINE)).state, "closed");
+    assert.equal(events(stack, LINE, shown).length, 1);
+    // A command opens it, with a time of its own.
+    await stack.backend.command({ action, ...LINE });
+    await event(stack, LINE, shown);
+    await event(stack, LINE, "closed");
+  });
+}
+
+Deno.test("a session that nobody pairs is closed after SESSION_TIMEOUT while its link is lost, too", async () => {
+  await using stack = await startStack({ broker, environment: { SESSION_TIMEOUT: "2000" } });
+  await stack.startWorker();
   await stack.backend.command({ action: "create", ...LINE });
   await event(stack, LINE, "qr_generated");
-  const { body } = await event(stack, LINE, "closed");
-  assert.equal(body.reason, "session_timeout");
-  await worker.stop();
-
-  await stack.startWorker();
+  stack.standIn.faults.hold();
+  stack.standIn.faults.dropLinks();
+  await event(stack, LINE, "disconnected");
+  assert.equal((await event(stack, LINE, "closed")).body.reason, "session_timeout");
   assert.equal((await stateOf(stack, LINE)).state, "closed");
-  assert.equal(events(stack, LINE, "qr_generated").length, 1);
+  stack.standIn.faults.release();
+  await until(() => stack.standIn.clients.length === 0, { describe: "no link" });
 });
 
-Deno.test("a session that is paired outlives SESSION_TIMEOUT", async () => {
+Deno.test("a session that is paired outlives SESSION_TIMEOUT, connected or not", async () => {
   await using stack = await startStack({ broker, environment: { SESSION_TIMEOUT: "1000" } });
   await stack.startWorker();
   await pair(stack, LINE);
-  const openedAt = Date.now();
-  await until(() => Date.now() - openedAt > 1_500, { describe: "more than SESSION_TIMEOUT" });
+  // Time passes for a number that nobody pairs: it was opened later and is timed out later.
+  const other = line(7);
+  const later = async () => {
+    await stack.backend.command({ action: "create", ...other });
+    await event(stack, other, "closed", { reason: "session_timeout" });
+  };
+  await later();
   assert.equal((await stateOf(stack, LINE)).state, "connected");
+  stack.standIn.faults.hold();
+  stack.standIn.faults.dropLinks(LINE.phoneNumber);
+  await event(stack, LINE, "disconnected");
+  await later();
+  assert.equal((await stateOf(stack, LINE)).state, "reconnecting");
+  stack.standIn.faults.release();
+  await event(stack, LINE, "connected");
 });
 
 Deno.test("a banned number is reported as BANNED after a restart too, until it is opened again", async () => {
