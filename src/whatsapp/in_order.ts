@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { BinaryNode } from "@whiskeysockets/baileys";
+import type { Backlog } from "./backlog.ts";
 
 /** The part of Baileys' websocket that this needs. */
 interface Emitter {
@@ -12,6 +13,8 @@ interface Emitter {
 export interface InOrderOptions {
   /** Done with each stanza before Baileys gets it; when it fails, Baileys does not and the server keeps the stanza. */
   readonly first: (stanza: BinaryNode) => Promise<void> | void;
+  /** Is told of every stanza that waits, and when it waits no more. */
+  readonly backlog?: Pick<Backlog, "add" | "done">;
   /** Once true, stanzas that still wait are left to be delivered to the next socket. */
   readonly isOver: () => boolean;
   readonly onError: (error: unknown) => void;
@@ -23,7 +26,11 @@ export interface InOrderOptions {
  *
  * @param event as Baileys' websocket names it: `CB:message`
  */
-export function takeInOrder(ws: Emitter, event: string, { first, isOver, onError }: InOrderOptions): void {
+export function takeInOrder(
+  ws: Emitter,
+  event: string,
+  { first, backlog, isOver, onError }: InOrderOptions,
+): void {
   const handlers = ws.listeners(event) as ((stanza: BinaryNode) => Promise<void>)[];
   ws.removeAllListeners(event);
   const take = async (stanza: BinaryNode) => {
@@ -37,6 +44,7 @@ export function takeInOrder(ws: Emitter, event: string, { first, isOver, onError
   };
   let last = Promise.resolve();
   ws.on(event, (stanza) => {
-    last = last.then(() => take(stanza)).catch(onError);
+    backlog?.add();
+    last = last.then(() => take(stanza)).catch(onError).then(() => backlog?.done());
   });
 }

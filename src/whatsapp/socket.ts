@@ -15,6 +15,7 @@ import type { Logger } from "pino";
 // @ts-types="@types/ws"
 import type { WebSocket } from "ws";
 import type { StoredAuthState } from "./auth_state.ts";
+import { Backlog } from "./backlog.ts";
 import { baileysLogger } from "./baileys_logger.ts";
 import { socketCaches, spareRecentMessages } from "./caches.ts";
 import {
@@ -255,6 +256,7 @@ export function openSocket(options: SocketOptions): Socket {
   baileys.ev.on("messages.upsert", ({ messages }) => ended || events.onMessages(messages));
   const onError = (error: unknown) => log.error({ err: error }, "a stanza of WhatsApp could not be taken");
   const isOver = () => ended;
+  const backlog = new Backlog(() => websocketOf(baileys));
   const takePlain = async (stanza: BinaryNode) => {
     for (const message of plainMessages(stanza)) await events.onPlain(message);
   };
@@ -263,15 +265,17 @@ export function openSocket(options: SocketOptions): Socket {
       stanzas.add(stanza);
       await takePlain(stanza);
     },
+    backlog,
     isOver,
     onError,
   });
-  takeInOrder(baileys.ws, "CB:notification", { first: takePlain, isOver, onError });
+  takeInOrder(baileys.ws, "CB:notification", { first: takePlain, backlog, isOver, onError });
   takeInOrder(baileys.ws, "CB:receipt", {
     first: async (stanza) => {
       const receipt = receiptOf(stanza);
       if (receipt !== undefined) await events.onReceipt(receipt);
     },
+    backlog,
     isOver,
     onError,
   });

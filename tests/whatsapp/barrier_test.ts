@@ -21,6 +21,9 @@ const PHONE = "221771234567";
 const FRIEND = "221779999999";
 const NEWSLETTER = "120363000000000009@newsletter";
 const TIMEOUT_MS = 10_000;
+const LIMIT = 500;
+const MANY = 2 * LIMIT;
+const SLOWEST_STANZA_MS = 20;
 
 /** A linked socket, what it tells, and the mailbox of stanzas that it has not confirmed. */
 interface Linked extends AsyncDisposable {
@@ -30,6 +33,8 @@ interface Linked extends AsyncDisposable {
   readonly decrypted: Feed<WAMessage>;
   readonly plain: Feed<WAMessage>;
   readonly receipts: Feed<Receipt>;
+  /** How many stanzas of any kind it has read. */
+  read: number;
   /** What is told is durable when these resolve. */
   plainDurable: Promise<void>;
   receiptDurable: Promise<void>;
@@ -50,6 +55,7 @@ async function link(): Promise<Linked> {
     receipts: new Feed<Receipt>(),
     plainDurable: Promise.resolve(),
     receiptDurable: Promise.resolve(),
+    read: 0,
     mailbox: undefined as unknown as Mailbox,
     reopen: async (change = (auth: StoredAuthState) => auth) => {
       await socket?.end();
@@ -73,7 +79,7 @@ async function link(): Promise<Linked> {
           await linked.receiptDurable;
         },
         onAck: () => {},
-        onStanza: () => {},
+        onStanza: () => linked.read++,
         onRoundTrip: () => {},
         onTimelock: () => {},
       };
@@ -218,4 +224,34 @@ Deno.test("what cannot become durable is not confirmed: the link ends, and the n
   assert.equal(linked.decrypted.items.filter(({ key }) => key.id === id).length, 2);
   const { retries, turnedDown } = linked.standIn.stats;
   assert.deepEqual({ retries, turnedDown }, { retries: 0, turnedDown: 0 });
+});
+
+Deno.test("of stanzas that cannot be made durable only so many are read as memory is meant for; all come when they can", async () => {
+  await using linked = await link();
+  await confirmed(linked);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  linked.plainDurable = promise;
+  const readBefore = linked.read;
+  for (let id = 0; id < MANY; id++) {
+    const attrs = { id: String(id), from: NEWSLETTER, type: "text", t: "1733396400" };
+    linked.mailbox.put(element("message", attrs, [channelPost("x".repeat(1_500))]));
+  }
+  // Nothing more is read when that does not change for a while.
+  for (let read = -1; read !== linked.read;) {
+    read = linked.read;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  const read = linked.read - readBefore;
+  assert(read >= LIMIT && read < 1.5 * LIMIT, `${read} stanzas were read`);
+  resolve();
+  const { mailbox, standIn } = linked;
+  const timeout = AbortSignal.timeout(MANY * SLOWEST_STANZA_MS);
+  while (mailbox.size > 0) {
+    assert(!timeout.aborted, `${mailbox.size} stanzas were never confirmed`);
+    // A link on which nothing could be read for long may be given up meanwhile.
+    if (standIn.clients.length === 0) await linked.reopen();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const told = new Set(linked.plain.items.map(({ key }) => key.id));
+  assert.deepEqual([...told], Array.from({ length: MANY }, (_, id) => String(id)));
 });

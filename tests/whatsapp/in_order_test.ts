@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import { EventEmitter } from "node:events";
 import type { BinaryNode } from "@whiskeysockets/baileys";
+import { Backlog } from "../../src/whatsapp/backlog.ts";
 import { type InOrderOptions, takeInOrder } from "../../src/whatsapp/in_order.ts";
 
 const EVENT = "CB:message";
@@ -70,4 +71,29 @@ Deno.test("takeInOrder() leaves to the next socket what still waits when its own
   for (const id of ["b", "c"]) ws.emit(EVENT, stanza(id));
   await promise;
   assert.deepEqual(done, ["begin b", "end b"]);
+});
+
+Deno.test("Backlog stops the reading when too much waits, and lets it go on when half of that is done", () => {
+  const told: string[] = [];
+  const flow = { pause: () => told.push("pause"), resume: () => told.push("resume") };
+  const backlog = new Backlog(() => flow, 4);
+  for (let count = 0; count < 6; count++) backlog.add();
+  assert.deepEqual(told, ["pause"]);
+  for (let count = 0; count < 3; count++) backlog.done();
+  assert.deepEqual(told, ["pause"]);
+  backlog.done();
+  assert.deepEqual(told, ["pause", "resume"]);
+  backlog.done();
+  for (let count = 0; count < 3; count++) backlog.add();
+  assert.deepEqual(told, ["pause", "resume", "pause"]);
+});
+
+Deno.test("takeInOrder() tells its backlog of every stanza, those that fail too", async () => {
+  let waiting = 0;
+  const backlog = { add: () => void waiting++, done: () => void waiting-- };
+  const { ws, all } = setUp({ backlog });
+  for (const id of ["bad", "last"]) ws.emit(EVENT, stanza(id));
+  assert.equal(waiting, 2);
+  await all;
+  while (waiting > 0) await new Promise((resolve) => setTimeout(resolve, 1));
 });
