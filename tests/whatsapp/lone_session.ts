@@ -37,6 +37,8 @@ export interface LoneSessionOptions {
 /** A session under test. */
 export class LoneSession implements AsyncDisposable {
   readonly session: Session;
+  /** How often it has said that it is over. */
+  ended = 0;
   readonly #database: Database;
   readonly #queue = crypto.randomUUID();
   readonly #pauses = new Feed<Pause>();
@@ -75,7 +77,7 @@ export class LoneSession implements AsyncDisposable {
       now: Date.now,
       random: () => 0,
       log: pino({ level: "silent" }),
-      onEnded: () => {},
+      onEnded: () => void this.ended++,
     });
   }
 
@@ -100,6 +102,11 @@ export class LoneSession implements AsyncDisposable {
   /** The session events it has told, in their order. */
   told(): Promise<Record<string, unknown>[]> {
     return this.#published(this.#queue);
+  }
+
+  /** What those are called. */
+  async actions(): Promise<unknown[]> {
+    return (await this.told()).map(({ action }) => action);
   }
 
   /** Its latest report of its health. */
@@ -132,7 +139,7 @@ export class LoneSession implements AsyncDisposable {
 
   async #pause(ms: number, signal: AbortSignal): Promise<void> {
     // Paired: a new socket at once.
-    if (ms === 0) return;
+    if (ms === 0 || signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     signal.addEventListener("abort", () => resolve(), { once: true });
     this.#pauses.push({ ms, over: resolve });

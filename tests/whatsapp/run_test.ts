@@ -1,5 +1,6 @@
 import { strict as assert } from "node:assert";
 import { DEFAULT_CONNECTION_CONFIG } from "@whiskeysockets/baileys";
+import { ConnectGate } from "../../src/whatsapp/connect_gate.ts";
 import { startStandIn } from "../stand_in/stand_in.ts";
 import { LoneSession } from "./lone_session.ts";
 
@@ -116,4 +117,24 @@ Deno.test("Run takes a 405 on an open link for no verdict on the version it has 
   over();
   await test.until("connected", 2);
   assert.equal(standIn.page.requests, 0);
+});
+
+Deno.test("Run goes before others through the gate while somebody waits for it, and only then", async () => {
+  const urgencies: (boolean | undefined)[] = [];
+  class WatchedGate extends ConnectGate {
+    override async pass(...[signal, options]: Parameters<ConnectGate["pass"]>): Promise<() => void> {
+      urgencies.push(options?.urgent);
+      return await super.pass(signal, options);
+    }
+  }
+  await using standIn = await startStandIn();
+  await using test = new LoneSession(standIn, { gate: new WatchedGate() });
+  await test.link(standIn);
+  standIn.faults.dropLinks();
+  (await test.paused()).over();
+  await test.until("connected", 2);
+  await test.session.close("command");
+  await test.session.open({ asked: false });
+  await test.until("connected", 3);
+  assert.deepEqual(urgencies, [true, true, false, false], "paired in two connects; a lost link; a restart");
 });
