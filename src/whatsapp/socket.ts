@@ -161,9 +161,13 @@ export function openSocket(options: SocketOptions): Socket {
     syncFullHistory: false,
     // The phone would stop its own notifications for as long as a companion says it is online.
     markOnlineOnConnect: false,
-    getMessage: findSent,
     ...socketCaches(),
-    msgRetryCounterCache: retryCounts,
+    getMessage: (key) => findSent(key).catch(cutOff),
+    msgRetryCounterCache: {
+      ...retryCounts,
+      set: async (request, count) =>
+        void await Promise.resolve(retryCounts.set(request, count)).catch(cutOff),
+    },
     maxMsgRetryCount: MAX_RETRY_COUNT,
     shouldSyncHistoryMessage: isFirstHistory,
     makeSignalRepository: durableSignalRepository(

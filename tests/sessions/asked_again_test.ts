@@ -169,6 +169,31 @@ Deno.test("A message whose content is not kept any more is not sent again, and t
   assertNoErrorsLogged(stack);
 });
 
+Deno.test("A request that could not be written down is not acknowledged, and answered when it can", async () => {
+  await using stack = await startStack({ broker });
+  const contact = stack.standIn.contact(FRIEND, { autoAsk: false });
+  const worker = await stack.startWorker();
+  await pair(stack, LINE);
+  contact.failToRead();
+  const command = await sendText(stack, LINE, 1, "read me");
+  await answer(stack, command, "SENT");
+  await worker.stop();
+  const alter = async (sql: string) => {
+    const database = await Database.open(stack.environment.SESSION_DIR!);
+    await database.commit([{ sql, parameters: [] }]);
+    database.close();
+  };
+  await alter("CREATE TRIGGER no_retry BEFORE INSERT ON retry BEGIN SELECT RAISE(ABORT, 'no'); END");
+  const hindered = await stack.startWorker();
+  await event(stack, LINE, "connected");
+  await contact.askAgain();
+  await event(stack, LINE, "disconnected");
+  await hindered.stop();
+  await alter("DROP TRIGGER no_retry");
+  await stack.startWorker();
+  await assertReadOnce(stack, contact, command, "read me");
+});
+
 Deno.test("A message is not sent to somebody who asks for what was sent to somebody else, or never", async () => {
   await using stack = await startStack({ broker });
   const friend = stack.standIn.contact(FRIEND);

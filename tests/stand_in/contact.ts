@@ -13,17 +13,12 @@ import { verifyDeviceIdentity } from "./device_identity.ts";
 import type { PreKeyBundle } from "./prekeys.ts";
 import { readRetryBundle, retryReceipt } from "./retry.ts";
 import { type Ciphertext, SignalPeer } from "./signal_peer.ts";
+import { damage, Unread, type Unreadable } from "./unread.ts";
 
-/** After this many failed attempts at one message a phone stops asking for it. */
-const MAX_RETRIES = 5;
 const DEFAULT_WAIT_MS = 10_000;
 
 function newId(): string {
   return `3A${randomBytes(9).toString("hex").toUpperCase()}`;
-}
-
-function damage(ciphertext: Uint8Array): void {
-  ciphertext[ciphertext.length - 1]! ^= 0xff;
 }
 
 /** A companion's wish to have a message once more. */
@@ -76,16 +71,14 @@ export class Contact implements Endpoint {
   readonly #inbox = new Feed<ContactMessage>();
   readonly #receipts = new Feed<Receipt>();
   readonly #envelopes = new Map<string, Envelope>();
-  readonly #failures = new Map<string, number>();
   readonly #sent = new Map<string, { to: Contact; message: proto.IMessage }>();
   /** What was given to the others' devices, by message id. */
   readonly #posted = new Map<string, { device: Endpoint; envelope: Envelope }[]>();
   /** Who has this person's key for which group. */
   readonly #haveSenderKey = new Set<string>();
   readonly #requests = new Feed<Request>();
-  readonly #unread = new Feed<{ envelope: Envelope; error: Error }>();
+  readonly #unread = new Unread();
   #damaged = 0;
-  #unreadable = 0;
   #tail: Promise<void> = Promise.resolve();
 
   constructor(hub: Hub, number: string, options: ContactOptions = {}) {
@@ -215,18 +208,18 @@ export class Contact implements Endpoint {
 
   /** Damages the next `count` ciphertexts as they arrive, so that this person has to ask again. */
   failToRead(count: number = 1): void {
-    this.#unreadable = count;
+    this.#unread.spoilNext(count);
   }
 
   /** The next message that could not be decrypted; for a contact that does not ask by itself. */
   async unread(timeoutMs: number = DEFAULT_WAIT_MS): Promise<Envelope> {
-    return (await this.#nextUnread(timeoutMs)).envelope;
+    return (await this.#unread.next(timeoutMs)).envelope;
   }
 
   /** Asks for the next message that could not be decrypted; for a contact that does not by itself. */
   async askAgain(timeoutMs: number = DEFAULT_WAIT_MS): Promise<void> {
-    const { envelope, error } = await this.#nextUnread(timeoutMs);
-    await this.#inTurn(() => this.#askAgain(envelope, error));
+    const unreadable = await this.#unread.next(timeoutMs);
+    await this.#inTurn(() => this.#askAgain(unreadable));
   }
 
   /** Asks a number's companions for any message, as if it had come and could not be decrypted. */
@@ -361,14 +354,14 @@ export class Contact implements Endpoint {
 
   async #open(envelope: Envelope): Promise<void> {
     const known = this.#envelopes.has(envelope.id);
-    if (this.#unreadable > 0 && this.#unreadable-- > 0) damage(envelope.enc.content as Uint8Array);
+    this.#unread.arrived(envelope);
     let message: proto.IMessage;
     try {
       message = await this.#decrypt(envelope);
     } catch (error) {
       if (known) this.#noteRepeat(envelope.id);
-      else if (this.autoAsk) await this.#askAgain(envelope, error as Error);
-      else this.#unread.push({ envelope, error: error as Error });
+      else if (this.autoAsk) await this.#askAgain({ envelope, error: error as Error });
+      else this.#unread.keep({ envelope, error: error as Error });
       return;
     }
     if (known) this.#noteRepeat(envelope.id);
@@ -396,10 +389,6 @@ export class Contact implements Endpoint {
     if (message) message.repeats++;
   }
 
-  #nextUnread(timeoutMs: number): Promise<{ envelope: Envelope; error: Error }> {
-    return this.#unread.next(`message that ${this.number} cannot read`, () => true, timeoutMs);
-  }
-
   /** Where receipts for a message come from. */
   #sourceOf({ addressing, group }: Envelope): { from: string; participant?: string } {
     const own = (this.answersAs ?? addressing) === "lid" ? this.lid : this.jid;
@@ -419,11 +408,10 @@ export class Contact implements Endpoint {
     }
   }
 
-  async #askAgain(envelope: Envelope, error: Error): Promise<void> {
+  async #askAgain(unreadable: Unreadable): Promise<void> {
+    const { envelope } = unreadable;
     const { id, from } = envelope;
-    const attempt = (this.#failures.get(id) ?? 0) + 1;
-    this.#failures.set(id, attempt);
-    if (attempt > MAX_RETRIES) throw new Error(`Gave up after ${MAX_RETRIES} attempts: ${error.message}`);
+    const attempt = this.#unread.attempt(unreadable);
     const receipt = await retryReceipt(this.signal, {
       id,
       ...this.#sourceOf(envelope),
