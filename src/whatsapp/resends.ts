@@ -1,17 +1,18 @@
 import { type CacheStore, jidNormalizedUser, proto, type WAMessageKey } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
 import type { Store } from "../store/store.ts";
+import { BoundedCache, type BoundedCacheOptions } from "./caches.ts";
 import type { Socket } from "./socket.ts";
 
-/** How many counts of other messages than those of the ledger are kept. */
-const PASSING_KEPT = 1_000;
+/** What is kept of the counts of other messages than those of the ledger. */
+const PASSING: BoundedCacheOptions = { maxEntries: 1_000, lifetimeMs: 60 * 60_000 };
 
 /**
  * Baileys' count of retries, for one socket. Durable is what it counts of messages that were sent from here: it counts
  * those it asks others for, too, and whatever it is asked for in vain, by anybody who makes ids up.
  */
 export function retryCounts({ ledger, retryCounts }: Store, numberId: string): CacheStore {
-  const passing = new Map<string, unknown>();
+  const passing = new BoundedCache(PASSING);
   return {
     get: async <T>(request: string) =>
       (passing.get(request) ?? await retryCounts.get(numberId, request)) as T,
@@ -20,12 +21,10 @@ export function retryCounts({ ledger, retryCounts }: Store, numberId: string): C
       if (await ledger.findByWhatsappId(numberId, whatsappId) !== undefined) {
         return await retryCounts.set(numberId, request, Number(count));
       }
-      passing.delete(request);
       passing.set(request, count);
-      for (const [oldest] of passing) if (passing.size > PASSING_KEPT) passing.delete(oldest);
     },
     del: async (request) => {
-      passing.delete(request);
+      passing.del(request);
       await retryCounts.forget(numberId, request);
     },
     // Nothing in Baileys does.
