@@ -234,11 +234,13 @@ Deno.test("of stanzas that cannot be made durable only so many are read as memor
   const readBefore = linked.read;
   for (let id = 0; id < MANY; id++) {
     const attrs = { id: String(id), from: NEWSLETTER, type: "text", t: "1733396400" };
-    linked.mailbox.put(element("message", attrs, [channelPost("x".repeat(1_500))]));
+    linked.mailbox.put(element("message", attrs, [channelPost("x".repeat(16_000))]));
   }
+  const deadline = AbortSignal.timeout(MANY * SLOWEST_STANZA_MS);
   // Nothing more is read when that does not change for a while.
-  for (let read = -1; read !== linked.read;) {
-    read = linked.read;
+  for (let before = -1; before !== linked.read || linked.read - readBefore < LIMIT;) {
+    assert(!deadline.aborted, `only ${linked.read - readBefore} stanzas were read`);
+    before = linked.read;
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
   const read = linked.read - readBefore;
