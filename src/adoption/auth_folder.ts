@@ -96,26 +96,19 @@ const change = ({ type, id }: KeyName, value: unknown): CredentialChange => ({
 });
 
 /**
- * Adds what this version of Baileys goes by. It moves sessions from a contact's phone number to its LID, but only those
- * of devices it has a list of. And before 7 a LID was written like a phone number, where it is `LID_1` now: as nobody can
- * tell which it is, the key is kept under both, of which only the one is ever asked for. Who has which of the own sender
- * keys is forgotten then; they are handed out again.
+ * Before 7 Baileys wrote a LID like a phone number, where it is `LID_1` now. As nobody can tell which a name is, the key is
+ * kept under both, of which only the one is ever asked for. Who has which of the own sender keys is forgotten then; they
+ * are handed out again.
  */
-function modernised(changes: readonly CredentialChange[]): CredentialChange[] {
+function modernised(changes: readonly CredentialChange[]): readonly CredentialChange[] {
   const ofType = (type: keyof SignalDataTypeMap) => changes.filter((change) => change.type === type);
   const sessions = ofType("session");
-  const listed = new Set(ofType("device-list").map(({ id }) => id));
-  const devices = Map.groupBy(sessions.map(({ id }) => id.split(".")), ([user = ""]) => user);
-  const lists = [...devices].filter(([user]) => !user.includes("_") && !listed.has(user)).map((
-    [id, addresses],
-  ) => change({ type: "device-list", id }, addresses.map(([, device]) => device)));
   const isOld = ofType("lid-mapping").length === 0 && !sessions.some(({ id }) => id.includes("_"));
-  if (!isOld) return [...changes, ...lists];
+  if (!isOld) return changes;
   return [
     ...changes.filter(({ type }) => type !== "sender-key-memory"),
     ...sessions.map((session) => ({ ...session, id: session.id.replace(".", "_1.") })),
     ...ofType("sender-key").map((key) => ({ ...key, id: key.id.replace(/::(\d+)::/, "::$1_1::") })),
-    ...lists,
   ];
 }
 

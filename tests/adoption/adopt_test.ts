@@ -119,23 +119,23 @@ Deno.test("adoptAuthFolders() leaves a pairing that was given up where it is", a
   assert.deepEqual(await state.errors(), []);
 });
 
-const DAMAGE: readonly [string, (file: string) => Promise<void>][] = [
-  ["empty", (file) => Deno.writeTextFile(file, "")],
-  ["cut short", (file) => Deno.truncate(file, 700)],
-  ["no object", (file) => Deno.writeTextFile(file, "null")],
-  ["of another device in part", async (file) => {
+const DAMAGE: readonly [string, RegExp, (file: string) => Promise<void>][] = [
+  ["empty", /it is damaged/, (file) => Deno.writeTextFile(file, "")],
+  ["cut short", /it is damaged/, (file) => Deno.truncate(file, 700)],
+  ["no object", /it is damaged/, (file) => Deno.writeTextFile(file, "null")],
+  ["of another device in part", /it is damaged/, async (file) => {
     const creds = JSON.parse(await Deno.readTextFile(file));
     creds.noiseKey.private.data = btoa("x".repeat(32));
     await Deno.writeTextFile(file, JSON.stringify(creds));
   }],
-  ["too large", (file) => Deno.truncate(file, 33 * 1024 * 1024)],
-  ["a link", async (file) => {
+  ["too large", /it is too large/, (file) => Deno.truncate(file, 33 * 1024 * 1024)],
+  ["a link", /it is no regular file/, async (file) => {
     await Deno.rename(file, `${file}.elsewhere`);
     await Deno.symlink(`${file}.elsewhere`, file);
   }],
 ];
 
-for (const [damage, inflict] of DAMAGE) {
+for (const [damage, reason, inflict] of DAMAGE) {
   Deno.test(`adoptAuthFolders() reports a creds.json that is ${damage}, and leaves it`, async () => {
     await using state = await StateFolder.make();
     await state.oldSession();
@@ -151,6 +151,7 @@ for (const [damage, inflict] of DAMAGE) {
     assert.deepEqual(more, []);
     assert.equal(error?.code, "credentials_unreadable");
     assert.deepEqual([error.numberId, error.sessionId], [6, NAME]);
+    assert.match(String(error.error), reason);
     assert.match(String(error.error), /is kept as it is, for a person to look at$/);
 
     await Deno.remove(file);
@@ -247,11 +248,11 @@ Deno.test({
     await Deno.mkdir(state.path);
     await state.withStore(() => Promise.resolve());
     await state.oldSession(NAME, { preKeys: 400 });
-    disk.fill();
     await assert.rejects(
-      state.adopt(),
+      state.adopt(() => disk.fill()),
       (error) => error instanceof StoreError && error.code === "state_unusable",
     );
+    assert.deepEqual(state.folders(), [`adopting-${NAME}`]);
     disk.empty();
     await state.adopt();
     assert.equal((await state.number()).preKeys, 20);

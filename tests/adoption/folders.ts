@@ -57,9 +57,14 @@ export class StateFolder implements AsyncDisposable {
     return state.creds;
   }
 
-  /** What a start of the worker does before it loads its sessions. */
-  async adopt(): Promise<void> {
+  /**
+   * What a start of the worker does before it loads its sessions.
+   *
+   * @param onOpen called when its database is open
+   */
+  async adopt(onOpen = () => {}): Promise<void> {
     await this.withStore((store) => {
+      onOpen();
       const announcer = new Announcer({
         store,
         queues: { sessionEvent: "events", messageReceive: "", messageStatus: "", numberHealth: "" },
