@@ -1,5 +1,4 @@
-import type { CacheStore, UserFacingSocketConfig } from "@whiskeysockets/baileys";
-import type { Socket } from "./socket.ts";
+import type { CacheStore, UserFacingSocketConfig, WASocket } from "@whiskeysockets/baileys";
 
 /** Options of {@link BoundedCache}. */
 export interface BoundedCacheOptions {
@@ -91,7 +90,7 @@ export function boundLidMappings(lidMapping: object): void {
  * Keeps Baileys from holding the latest 512 messages of both directions, and with each the 8 KiB its bytes are a part of,
  * for contacts that ask for one again: what was sent is in the ledger. What Baileys sends on its own account is not.
  */
-export function spareRecentMessages(messageRetryManager: Socket["baileys"]["messageRetryManager"]): void {
+export function spareRecentMessages(messageRetryManager: WASocket["messageRetryManager"]): void {
   if (messageRetryManager === null) return;
   const add = messageRetryManager.addRecentMessage.bind(messageRetryManager);
   messageRetryManager.addRecentMessage = (to, id, message) => {

@@ -6,7 +6,7 @@ import { assertFlat, type Footprint, footprintOf, WATCHED } from "./footprint.ts
 const broker = await sharedBroker();
 
 /** `MANY_CONTACTS=3000` for the long run: caches are full after a third of them. */
-const CONTACTS = Number(Deno.env.get("MANY_CONTACTS") ?? 60);
+const CONTACTS = Number(Deno.env.get("MANY_CONTACTS") ?? 30);
 const LOOKS = 15;
 const PATIENCE_MS = 60_000;
 
