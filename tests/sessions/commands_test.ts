@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { until } from "../bridge/bridge.ts";
 import { sharedBroker } from "../rabbitmq/shared.ts";
 import { pair, startStack } from "../stack.ts";
 import { assertNoErrorsLogged, event, events, health, LINE, settled, stateOf } from "./steps.ts";
@@ -240,4 +241,36 @@ Deno.test("Commands that chase each other leave one socket, and the last one win
   assert.deepEqual(stack.standIn.clients, []);
   await worker.stop();
   assertNoErrorsLogged(stack);
+});
+
+Deno.test("create joins what is under way, and status does not take its answer's id", async () => {
+  await using stack = await startStack({ broker });
+  const { faults, stats } = stack.standIn;
+  await stack.startWorker();
+  faults.hold();
+  await stack.backend.command({ action: "create", ...LINE });
+  const latest = await stack.backend.command({ action: "create", ...LINE });
+  assert.equal((await stateOf(stack, LINE)).state, "connecting");
+  await until(() => stats.links === 1, { describe: "one link" });
+  faults.release();
+  const { properties } = await event(stack, LINE, "qr_generated");
+  assert.equal(properties.correlationId, latest);
+  assert.equal(stats.links, 1, "it was not begun again");
+});
+
+Deno.test("create is answered while one socket is quietly exchanged for another", async () => {
+  await using stack = await startStack({ broker });
+  const { faults } = stack.standIn;
+  const probe = { intervalMs: 200, patienceMs: 5_000, countEveryMs: 60_000, quietMs: 500 };
+  await stack.startWorker({}, { probe });
+  await pair(stack, LINE);
+  faults.hold();
+  while ((await stateOf(stack, LINE)).state !== "connecting");
+  const correlationId = await stack.backend.command({ action: "create", ...LINE });
+  await settled(stack, LINE);
+  faults.release();
+  await stack.backend.next(
+    ({ body, properties }) => body.action === "connected" && properties.correlationId === correlationId,
+    { describe: "connected in answer to create" },
+  );
 });
