@@ -249,9 +249,9 @@ Deno.test("create joins what is under way, and status does not take its answer's
   await stack.startWorker();
   faults.hold();
   await stack.backend.command({ action: "create", ...LINE });
+  await until(() => stats.links === 1, { describe: "one link" });
   const latest = await stack.backend.command({ action: "create", ...LINE });
   assert.equal((await stateOf(stack, LINE)).state, "connecting");
-  await until(() => stats.links === 1, { describe: "one link" });
   faults.release();
   const { properties } = await event(stack, LINE, "qr_generated");
   assert.equal(properties.correlationId, latest);

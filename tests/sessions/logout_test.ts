@@ -26,6 +26,19 @@ function asked({ standIn: { stats } }: Stack): Promise<void> {
 
 const logOut = ({ backend }: Stack) => backend.command({ action: "logout", numberId: LINE.numberId });
 
+Deno.test("logout that is not answered within its time is asked again on a new link", async () => {
+  await using stack = await startStack({ broker });
+  await stack.startWorker({}, { random: () => 0 });
+  await pair(stack, LINE);
+  stack.standIn.faults.unlinkRefusal = "silence";
+  const commandId = await logOut(stack);
+  await asked(stack);
+  const lost = await stack.backend.next(({ body }) => body.action === "disconnected", { timeoutMs: 30_000 });
+  assert.equal(lost.properties.correlationId, commandId);
+  stack.standIn.faults.unlinkRefusal = undefined;
+  await event(stack, LINE, "logged_out", { reason: "logout" });
+});
+
 Deno.test("logout forgets nothing while WhatsApp has not answered, and asks again on the next link", async () => {
   await using stack = await startStack({ broker });
   const { faults } = stack.standIn;

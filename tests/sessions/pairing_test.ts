@@ -122,6 +122,14 @@ Deno.test("a pairing code is asked for as often as a QR is shown, each valid unt
   assert.deepEqual([body.code, body.attempt, body.maxAttempts], ["qr_attempts_exhausted", 3, 3]);
   assert.match(String(body.error), /Nobody entered the pairing code in 3 attempts/);
   assert.equal(codes.size, 3);
+  const reasons = () => events(stack, LINE, "number_health").map(({ body }) => body.reason);
+  await until(() => reasons().includes("ended"), { describe: "the end" });
+  const attempt = ["connecting", "awaiting_scan"];
+  assert.deepEqual(
+    reasons(),
+    [...attempt, ...attempt, ...attempt, "ended"],
+    "nothing is out between attempts",
+  );
   assert.equal((await stateOf(stack, LINE)).status, "NOT_FOUND");
   assert.deepEqual(stack.standIn.clients, []);
 });
