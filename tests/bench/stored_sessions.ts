@@ -11,7 +11,7 @@ import type { Seen } from "./watched.ts";
 
 const SESSIONS = 200;
 /** What a login leaves behind is gone after that. */
-const SETTLE_MS = 30_000;
+const SETTLE_S = 30;
 const WATCHED = [
   `--preload=${new URL("./watched.ts", import.meta.url).pathname}`,
   "--v8-flags=--expose-gc",
@@ -59,10 +59,9 @@ export async function storedSessions(bench: Bench): Promise<Report> {
       ],
       notes: [
         "Raw Baileys reads its own folders (useMultiFileAuthState), verifies nothing, and does curves in JavaScript unless",
-        "said otherwise. Block: the longest its event loop was held up until all were connected. A session's memory: of a",
-        `program with ${SESSIONS} less one with none, over ${SESSIONS}, ${
-          SETTLE_MS / 1000
-        } s after that and with its garbage collected.`,
+        "said otherwise; what times out it opens again at once. Block: the longest its event loop was held up until all were",
+        "connected, by loading the program too. A session's memory: of a program with all of them less one with none, over",
+        `their number, ${SETTLE_S} s later, its garbage collected; what is resident also holds what the logins needed once.`,
         "The stand-in is in the process that measures, and has its share of the cores.",
       ],
     }],
@@ -98,7 +97,7 @@ async function rowOf(bench: Bench, name: string, start: Start): Promise<Cell[]> 
 
 /** What a program has that does nothing. */
 async function idle(program: WorkerProgram): Promise<Seen & Usage> {
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_S * 1000));
   const seen = await look(program);
   return { ...seen, ...await usageOf(program.process.pid) };
 }
