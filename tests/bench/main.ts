@@ -10,6 +10,7 @@
 import { parseArgs } from "node:util";
 import { startBroker } from "../rabbitmq/broker.ts";
 import { ensureRabbitmq } from "../rabbitmq/install.ts";
+import { barrier } from "./barrier.ts";
 import type { Subject } from "./bench.ts";
 import { failover } from "./failover.ts";
 import { handshake } from "./handshake.ts";
@@ -24,6 +25,7 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   failover,
   start,
   whatsapp,
+  barrier,
   sessions: storedSessions,
   handshake,
 };
