@@ -20,7 +20,7 @@ import { type Bench, inTime } from "./bench.ts";
 import type { Report } from "./report.ts";
 import { median, rate } from "./statistics.ts";
 
-const COUNT = 200;
+const COUNT = 100;
 const ROUNDS = 3;
 const GROUP = "120363000000000001@g.us";
 
@@ -145,7 +145,7 @@ async function workerSocket(url: string, store: Store): Promise<() => Promise<vo
     events: {
       onQr: () => {},
       onOpen: () => opened.resolve(),
-      onClose: () => {},
+      onClose: ({ reason }) => opened.reject(new Error(`The socket was closed: ${reason}`)),
       onDecrypted: async (message) => ({ statements: await inbound.taking(record, message, socket.account) }),
       onPlain: () => Promise.resolve(),
       onMessages: (messages) => {
