@@ -61,7 +61,7 @@ function settings({ port, httpPort, user, password }: BrokerLayout): string[] {
     "loopback_users = none",
     "log.console = false",
     "log.file.level = info",
-    "vm_memory_high_watermark.absolute = 512MB",
+    "vm_memory_high_watermark.absolute = 2GB",
     "disk_free_limit.absolute = 50MB",
   ];
 }
