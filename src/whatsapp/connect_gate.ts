@@ -43,8 +43,9 @@ export class ConnectGate {
   #costMs = ASSUMED_COST_MS;
   /** When all that was admitted is paid for. */
   #paidAtMs = -Infinity;
-  /** Ends the pause when nobody waits any more. */
-  #pumping: AbortController | undefined;
+  #pumping = false;
+  /** Ends the pause there is when nobody waits any more. */
+  #pausing = new AbortController();
 
   constructor({ now, cpuMs, pause }: ConnectGateOptions = {}) {
     this.#now = now ?? (() => performance.now());
@@ -67,11 +68,11 @@ export class ConnectGate {
     line.add(resolve);
     const leave = () => {
       line.delete(resolve);
-      if (this.#waiting === 0) this.#pumping?.abort();
+      if (this.#waiting === 0) this.#pausing.abort();
       resolve();
     };
     signal.addEventListener("abort", leave, { once: true });
-    if (this.#pumping === undefined) this.#pump();
+    if (!this.#pumping) this.#pump();
     await promise;
     signal.removeEventListener("abort", leave);
     return settle;
@@ -83,19 +84,21 @@ export class ConnectGate {
 
   /** Admits one after the other until nobody waits. Never rejects. */
   async #pump(): Promise<void> {
-    const { signal } = this.#pumping = new AbortController();
+    this.#pumping = true;
     this.#measured = [];
     while (this.#waiting > 0) {
       const dueAtMs = this.#paidAtMs - BURST_MS;
       const pauseMs = dueAtMs - this.#now();
       if (pauseMs <= 0) this.#admit();
       else {
+        // One of its own: somebody may have come after it was ended, and before that is known here.
+        const { signal } = this.#pausing = new AbortController();
         await this.#pause(pauseMs, { signal }).catch(() => {});
         const lateMs = this.#now() - dueAtMs;
         if (lateMs > PUNCTUAL_MS) this.#paidAtMs += lateMs;
       }
     }
-    this.#pumping = undefined;
+    this.#pumping = false;
   }
 
   #admit(): void {
@@ -108,7 +111,7 @@ export class ConnectGate {
 
   /** While a queue waits, one connect comes to something for each that begins: what is used in between is its cost. */
   #measure(): void {
-    if (this.#pumping === undefined) return;
+    if (!this.#pumping) return;
     this.#measured.push(this.#cpuMs());
     if (this.#measured.length <= MEASURED_TOGETHER) return;
     const costMs = (this.#measured.at(-1)! - this.#measured.shift()!) / MEASURED_TOGETHER;

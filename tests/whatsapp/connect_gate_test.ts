@@ -164,3 +164,28 @@ Deno.test("ConnectGate.pass() leaves nothing behind when all have given up", asy
   given.abort();
   await Promise.all(waiting);
 });
+
+Deno.test("ConnectGate.pass() pauses for whoever comes at the moment the last one gives up", async () => {
+  const signals: AbortSignal[] = [];
+  const given = new AbortController();
+  const gate = new ConnectGate({
+    cpuMs: () => 0,
+    now: () => 0,
+    pause: (_ms, { signal }) => {
+      // A pause that is over at once, again and again, would leave nobody else a turn.
+      assert(!signal.aborted);
+      signals.push(signal);
+      const { promise, reject } = Promise.withResolvers<void>();
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      return promise;
+    },
+  });
+  const waiting = numbered(50).map(() => gate.pass(given.signal));
+  given.abort();
+  const late = new AbortController();
+  const newcomer = gate.pass(late.signal);
+  await Promise.all(waiting);
+  while (signals.length < 2) await Promise.resolve();
+  late.abort();
+  await newcomer;
+});
