@@ -48,21 +48,34 @@ export class Credentials {
   /** The writes of {@link write}. */
   writing(numberId: string, changes: readonly CredentialChange[]): Statement[] {
     return changes.map(({ type, id, value }) =>
-      value === null ? removal(numberId, type, id) : {
-        sql: `INSERT INTO credential (number_id, type, id, value) VALUES (?, ?, ?, ?)
+      value === null
+        ? {
+          sql: "DELETE FROM credential WHERE number_id = ? AND type = ? AND id = ?",
+          parameters: [numberId, type, id],
+        }
+        : {
+          sql: `INSERT INTO credential (number_id, type, id, value) VALUES (?, ?, ?, ?)
               ON CONFLICT (number_id, type, id) DO UPDATE SET value = excluded.value`,
-        parameters: [numberId, type, id, value],
-      }
+          parameters: [numberId, type, id, value],
+        }
     );
   }
 
-  /** Takes one that cannot be read out of the way, whole, so that nothing is ever written over it. */
-  async setAside(numberId: string, type: string, id: string): Promise<void> {
+  /**
+   * Takes one that cannot be read out of the way, whole, so that nothing is ever written over it; not what has replaced
+   * it since it was read.
+   */
+  async setAside(
+    numberId: string,
+    { type, id, value }: CredentialChange & { readonly value: string },
+  ): Promise<void> {
+    const parameters = [numberId, type, id, value];
+    const where = "WHERE number_id = ? AND type = ? AND id = ? AND value = ?";
     await this.#database.commit([{
       sql: `INSERT INTO credential_set_aside (number_id, type, id, value)
-            SELECT number_id, type, id, value FROM credential WHERE number_id = ? AND type = ? AND id = ?`,
-      parameters: [numberId, type, id],
-    }, removal(numberId, type, id)]);
+            SELECT number_id, type, id, value FROM credential ${where}`,
+      parameters,
+    }, { sql: `DELETE FROM credential ${where}`, parameters }]);
   }
 
   /** Whether one of this type was set aside. */
@@ -102,11 +115,4 @@ export class Credentials {
       parameters: [numberId],
     }));
   }
-}
-
-function removal(numberId: string, type: string, id: string): Statement {
-  return {
-    sql: "DELETE FROM credential WHERE number_id = ? AND type = ? AND id = ?",
-    parameters: [numberId, type, id],
-  };
 }

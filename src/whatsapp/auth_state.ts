@@ -75,7 +75,9 @@ export async function loadCreds(
   try {
     return parseCreds(stored);
   } catch (error) {
-    if (error instanceof CredentialsUnreadable) await credentials.setAside(numberId, CREDS, CREDS);
+    if (error instanceof CredentialsUnreadable) {
+      await credentials.setAside(numberId, { type: CREDS, id: CREDS, value: stored });
+    }
     throw error;
   }
 }
@@ -96,9 +98,9 @@ export async function loadAuthState(
   let commits = 0;
   const commit = async (data: SignalDataSet, further: readonly Statement[]) => {
     if (sealed) throw new Error("The socket is over: its keys change no more");
-    commits++;
     const changes = changesOf(data);
     await credentials.write(numberId, changes, further);
+    commits++;
     for (const { type, id, key, value } of changes) cache.put(type, id, key, value);
   };
   const get = async <T extends keyof SignalDataTypeMap>(type: T, ids: string[]) => {
@@ -118,7 +120,7 @@ export async function loadAuthState(
         // Not what a commit has replaced since it was read.
         if (commits === before) cache.put(type, id, value, text);
       } else if (!sealed) {
-        await credentials.setAside(numberId, type, id);
+        await credentials.setAside(numberId, { type, id, value: text });
         onUnreadableKey(type, id);
       }
     }

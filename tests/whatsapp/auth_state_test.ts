@@ -176,20 +176,42 @@ Deno.test("loadAuthState() does not take what is being replaced for what is ther
   const [id] = Object.keys(KEYS.session) as [string];
   const auth = await test.open();
   const changed = { ...session, version: "v2" } as unknown as Uint8Array;
-  const replaced = Promise.withResolvers<void>();
-  const { credentials } = test;
-  const read = credentials.read.bind(credentials);
-  // As a store across a network would be.
-  credentials.read = async (...query) => {
-    const rows = await read(...query);
-    await replaced.promise;
-    return rows;
-  };
+  const reading = held(test.credentials, "read");
   const slow = auth.keys.get("session", [id]);
   await auth.keys.set({ session: { [id]: changed } });
-  replaced.resolve();
+  reading.resolve();
   assert.deepEqual(await slow, KEYS.session);
   assert.deepEqual(await auth.keys.get("session", [id]), { [id]: changed });
+});
+
+Deno.test("loadAuthState() does not remember what was replaced while it was being read", async () => {
+  using test = await setUp();
+  const [id] = Object.keys(KEYS.session) as [string];
+  const auth = await test.open();
+  const changed = { ...session, version: "v2" } as unknown as Uint8Array;
+  const writing = held(test.credentials, "write", { before: true });
+  const change = auth.keys.set({ session: { [id]: changed } });
+  const reading = held(test.credentials, "read");
+  const slow = auth.keys.get("session", [id]);
+  writing.resolve();
+  await change;
+  reading.resolve();
+  await slow;
+  assert.deepEqual(await auth.keys.get("session", [id]), { [id]: changed });
+});
+
+Deno.test("loadAuthState() sets nothing aside that has replaced a damaged key", async () => {
+  using test = await setUp();
+  const [id] = Object.keys(KEYS.session) as [string];
+  await test.write("session", "{");
+  const auth = await test.open();
+  const reading = held(test.credentials, "read");
+  const slow = auth.keys.get("session", [id]);
+  await auth.keys.set(KEYS as unknown as SignalDataSet);
+  reading.resolve();
+  await slow;
+  assert.deepEqual(await test.setAside(), []);
+  assert.deepEqual(await (await test.open()).keys.get("session", [id]), KEYS.session);
 });
 
 Deno.test("loadAuthState() takes a key for changed only when it is on disk", async () => {
@@ -202,6 +224,20 @@ Deno.test("loadAuthState() takes a key for changed only when it is on disk", asy
   await assert.rejects(auth.commit({ session: { [id]: changed } }, failing));
   assert.deepEqual(await auth.keys.get("session", [id]), KEYS.session);
 });
+
+/** Has calls of a method wait, as those of a store across a network do: for its answer, or to be heard at all. */
+function held(credentials: Credentials, method: "read" | "write", { before = false } = {}) {
+  const waiting = Promise.withResolvers<void>();
+  const call = credentials[method].bind(credentials) as (...args: unknown[]) => Promise<unknown>;
+  const slow = async (...args: unknown[]) => {
+    if (before) await waiting.promise;
+    const answer = await call(...args);
+    await waiting.promise;
+    return answer;
+  };
+  Object.assign(credentials, { [method]: slow });
+  return waiting;
+}
 
 /** The keys that make the device what it is for WhatsApp. Some bits of a private key say nothing. */
 function assertSameDevice(creds: AuthenticationCreds, good: AuthenticationCreds): void {
