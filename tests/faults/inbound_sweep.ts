@@ -19,11 +19,11 @@ export type Cell = `${"1:1" | "group"} ${Load}` | "receipt";
 /** Longest wait for anything. */
 export const PATIENCE_MS = 60_000;
 /** Messages of each person that wait for a login. */
-const BACKLOG = 20;
+const BACKLOG = 40;
 /** A person writes on when fewer than this many stanzas wait for the worker's word. */
 const LIVE_STANZAS = 6;
 /** Between two messages of one person; they are signed and encrypted on the machine that is measured here. */
-const LIVE_PAUSE_MS = 10;
+const LIVE_PAUSE_MS = 3;
 /** The backend sends on when fewer than this many of its messages have not arrived. */
 const LIVE_SENDS = 20;
 /** Who the worker writes to. */
