@@ -293,8 +293,9 @@ export class Run {
     traffic.inTurn("telling of a deaf socket", () => standing.tellWasDeaf());
   }
 
-  /** Ends a socket as if it had been closed like this, after all that it has told. */
+  /** Ends a socket as if it had been closed like this, after all that it has told; one that was closed by itself is left. */
   async #drop(socket: Socket, closure: Closure): Promise<void> {
+    if (socket !== this.#socket) return;
     const lose = this.#lose;
     await socket.end();
     this.#options.traffic.inTurn("dropping a socket", () => lose(closure));

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import makeWASocket, {
   type BinaryNode,
   Browsers,
@@ -217,10 +216,11 @@ export function openSocket(options: SocketOptions): Socket {
   };
   const finish = (closure: Closure) => {
     if (ended) return;
-    const stopped = stop();
-    // The next socket reads the credentials back: they have to be there.
-    saved.then(() => events.onClose(closure));
-    stopped.catch((error) => log.error({ err: error }, "a socket to WhatsApp did not close cleanly"));
+    const stopped = stop().catch((error) =>
+      log.error({ err: error }, "a socket to WhatsApp did not close cleanly")
+    );
+    // The next socket reads the credentials back, and is not to meet this one.
+    Promise.all([saved, stopped]).then(() => events.onClose(closure));
   };
 
   const askReachout = watchReachout(baileys, {
@@ -308,13 +308,12 @@ export function openSocket(options: SocketOptions): Socket {
 
 /** Baileys waits for the server to agree to the close, which one that is gone never does. */
 async function endWithin(patienceMs: number, baileys: Socket["baileys"]): Promise<void> {
-  const closed = new AbortController();
-  const impatient = delay(patienceMs, undefined, { signal: closed.signal }).then(
-    () => websocketOf(baileys)?.terminate(),
-    () => {},
-  );
-  await Promise.race([baileys.end(undefined), impatient]);
-  closed.abort();
+  const impatient = setTimeout(() => websocketOf(baileys)?.terminate(), patienceMs);
+  try {
+    await baileys.end(undefined);
+  } finally {
+    clearTimeout(impatient);
+  }
 }
 
 /**

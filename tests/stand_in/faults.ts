@@ -117,6 +117,11 @@ export class Faults {
     for (const link of this.#of(number)) link.deafness = to;
   }
 
+  /** Reads nothing more on the open links (of one phone), not even a goodbye; later links are sound. */
+  freeze(number?: string): void {
+    for (const link of this.#of(number)) link.freeze();
+  }
+
   /** Refuses the websocket upgrade from now on; null lets it through again. For `hangUp` see `upgradeHangsUp`. */
   refuseUpgrade(status: number | null = 503, { hangUp = false }: { hangUp?: boolean } = {}): void {
     this.upgradeStatus = status ?? undefined;

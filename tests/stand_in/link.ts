@@ -100,6 +100,11 @@ export class Link {
     this.#socket.terminate();
   }
 
+  /** Reads nothing more, not even the client's goodbye: as a server does that is gone. */
+  freeze(): void {
+    this.#socket.pause();
+  }
+
   get #isSilent(): boolean {
     return this.#owner.isSilent() || this.deafness === "everything";
   }

@@ -7,6 +7,7 @@ import { makeStore } from "../../src/store/store.ts";
 import type { ConnectGate } from "../../src/whatsapp/connect_gate.ts";
 import { hardenBaileys } from "../../src/whatsapp/hardening.ts";
 import { Inbound } from "../../src/whatsapp/inbound/inbound.ts";
+import type { ProbeTimings } from "../../src/whatsapp/probe.ts";
 import { Receipts } from "../../src/whatsapp/receipts.ts";
 import { Session } from "../../src/whatsapp/session.ts";
 import { clearBaileysTimers } from "../baileys_timers.ts";
@@ -32,6 +33,8 @@ export interface LoneSessionOptions {
   readonly phoneNumber?: string;
   /** What it shares with others. @default one of its own */
   readonly gate?: ConnectGate;
+  /** When its sockets are probed. @default as a worker's */
+  readonly probe?: Partial<ProbeTimings>;
 }
 
 /** A session under test. */
@@ -42,11 +45,10 @@ export class LoneSession implements AsyncDisposable {
   readonly #database: Database;
   readonly #queue = crypto.randomUUID();
   readonly #pauses = new Feed<Pause>();
+  readonly #phoneNumber: string;
   #news = Promise.withResolvers<void>();
 
-  readonly #phoneNumber: string;
-
-  constructor(standIn: StandIn, { other, phoneNumber = PHONE, gate }: LoneSessionOptions = {}) {
+  constructor(standIn: StandIn, { other, phoneNumber = PHONE, gate, probe }: LoneSessionOptions = {}) {
     hardenBaileys(standIn.rootKeyHex);
     this.#phoneNumber = phoneNumber;
     this.#database = other === undefined ? Database.inMemory() : other.#database;
@@ -71,6 +73,7 @@ export class LoneSession implements AsyncDisposable {
       webUrl: standIn.url,
       ...connecting(store, standIn.url),
       ...(gate === undefined ? {} : { gate }),
+      probe,
       maxQrAttempts: 3,
       sessionTimeoutMs: 3_600_000,
       pause: (ms, signal) => this.#pause(ms, signal),

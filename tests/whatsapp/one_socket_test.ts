@@ -67,3 +67,19 @@ for (const seed of ["one", "two", "three"]) {
     assert.deepEqual(standIn.clients, [], "none is left behind");
   });
 }
+
+Deno.test("Session logs out on one socket after the other, when the first is deaf and does not even say goodbye", async () => {
+  await using standIn = await startStandIn();
+  await using test = new LoneSession(standIn, { probe: { intervalMs: 50, patienceMs: 50 } });
+  await test.link(standIn);
+  const { logins } = standIn.stats;
+  standIn.faults.freeze();
+  await test.session.update({ atStart: "log_out" });
+  const asked = test.session.logOut();
+  const { over } = await test.paused();
+  assert.equal((await test.until("disconnected")).reason, "deaf");
+  over();
+  await test.until("logged_out");
+  await asked;
+  assert.deepEqual([standIn.stats.unlinks, standIn.stats.logins - logins], [1, 1]);
+});
