@@ -17,7 +17,7 @@ export interface ProbeTimings {
   readonly quietMs: number;
 }
 
-export const PROBE_TIMINGS: ProbeTimings = {
+const DEFAULT_TIMINGS: ProbeTimings = {
   intervalMs: 25_000,
   patienceMs: 10_000,
   countEveryMs: 5 * 60_000,
@@ -38,7 +38,7 @@ export interface ProbeOptions {
   readonly newId: () => string;
   /** A question was answered. */
   readonly onRoundTrip: (ms: number) => void;
-  /** @default {@link PROBE_TIMINGS} */
+  /** Where not as {@link ProbeTimings} has it. */
   readonly timings?: Partial<ProbeTimings> | undefined;
   /** A number in [0, 1). */
   readonly random: () => number;
@@ -76,7 +76,7 @@ export class Probe {
 
   constructor(options: ProbeOptions) {
     this.#options = options;
-    this.#timings = { ...PROBE_TIMINGS, ...options.timings };
+    this.#timings = { ...DEFAULT_TIMINGS, ...options.timings };
     this.#quietMs = this.#timings.quietMs * (0.75 + options.random() / 2);
   }
 

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { ReachoutTimelock } from "./vitals.ts";
 
 /** What a message to somebody new is refused with. */
-export const RESTRICTED_FROM_NEW_CONTACTS = "463";
+const RESTRICTED_FROM_NEW_CONTACTS = "463";
 
 /** Options of {@link watchReachout}. */
 export interface ReachoutOptions {

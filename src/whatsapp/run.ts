@@ -187,8 +187,6 @@ export class Run {
     const { signal, standing, traffic } = this.#options;
     const closed = Promise.withResolvers<Closure | undefined>();
     this.#lose = closed.resolve;
-    const over = () => closed.resolve(undefined);
-    signal.addEventListener("abort", over);
     this.#pairing.begin();
     const socket = openSocket({
       url: webUrl,
@@ -225,6 +223,8 @@ export class Run {
       },
     });
     this.#socket = socket;
+    const over = () => closed.resolve(undefined);
+    signal.addEventListener("abort", over);
     const closure = await closed.promise;
     onSettled();
     // A run may outlive thousands of sockets, and would hold on to each by this.

@@ -6,7 +6,7 @@ import type { HealthWarning } from "./states.ts";
 import { isMessageOfOthers, type OwnAddresses, phoneSeenIn, prekeyCountIn } from "./vital_stanzas.ts";
 
 /** WhatsApp unlinks a companion whose phone was away for 14 days; this long before there is still time to fetch it. */
-export const PHONE_UNSEEN_MS = 12 * 24 * 60 * 60_000;
+const PHONE_UNSEEN_MS = 12 * 24 * 60 * 60_000;
 /** A phone that has given no sign for so long, or never, is asked for one, every so often. */
 const PHONE_ASKED_AFTER_MS = 10 * 24 * 60 * 60_000;
 const PHONE_ASKED_EVERY_MS = 24 * 60 * 60_000;
