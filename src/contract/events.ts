@@ -128,8 +128,8 @@ export const sessionEvent = z.discriminatedUnion("action", [
     ...ofSession,
     code: z.int(),
     reason: word,
-    willReconnect: z.boolean(),
     message: z.exactOptional(sentence),
+    willReconnect: z.boolean(),
     ...time,
   }),
   z.looseObject({
