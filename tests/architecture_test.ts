@@ -4,7 +4,7 @@ import { strict as assert } from "node:assert";
 import { dirname, join, relative } from "node:path";
 
 const SRC = new URL("../src", import.meta.url).pathname;
-const IMPORT = /^(?:import|export)\b[^;]*?\bfrom "(\.[^"]+)";|^import "(\.[^"]+)";/gm;
+const IMPORT = /^(?:import|export)\b[^;]*?\bfrom "(\.[^"]+)";|^import "(\.[^"]+)";|\bimport\("(\.[^"]+)"\)/gm;
 const SQL = /\b(?:SELECT|INSERT INTO|DELETE FROM|UPDATE \w+ SET|CREATE TABLE)\b/;
 
 interface Source {
@@ -19,8 +19,8 @@ function* sources(folder = SRC): Generator<Source> {
     if (entry.isDirectory) yield* sources(file);
     else if (entry.name.endsWith(".ts")) {
       const text = Deno.readTextFileSync(file);
-      const imports = [...text.matchAll(IMPORT)].map(([, from, effect]) =>
-        relative(SRC, join(dirname(file), from ?? effect ?? ""))
+      const imports = [...text.matchAll(IMPORT)].map(([, from, effect, later]) =>
+        relative(SRC, join(dirname(file), from ?? effect ?? later ?? ""))
       );
       yield { path: relative(SRC, file), text, imports };
     }
@@ -43,6 +43,8 @@ Deno.test("the imports are read, or the other tests here say nothing", () => {
   for (const imported of ["broker/connection.ts", "whatsapp/sessions.ts", "store/store.ts"]) {
     assert.ok(root?.imports.includes(imported), `parts.ts imports ${imported}`);
   }
+  const check = ALL.find(({ path }) => path === "preflight/checks/state_adoption.ts");
+  assert.ok(check?.imports.includes("adoption/auth_folder.ts"), "those that are made later too");
 });
 
 Deno.test("broker/ and whatsapp/ never import each other", () => {
@@ -57,6 +59,17 @@ Deno.test("contract/ and config/ import nothing but each other", () => {
 
 Deno.test("store/ depends on nothing of the project's", () => {
   assert.deepEqual(foreignImports("store"), []);
+});
+
+Deno.test("adoption/ is known to the start and to --check alone, and knows nothing of the broker", () => {
+  const knows = ALL.filter(({ path, imports }) =>
+    !path.startsWith("adoption/") && imports.some((imported) => imported.startsWith("adoption/"))
+  );
+  assert.deepEqual(knows.map(({ path }) => path).sort(), [
+    "preflight/checks/state_adoption.ts",
+    "worker.ts",
+  ]);
+  assert.deepEqual(foreignImports("adoption").filter((arrow) => arrow.includes("→ broker/")), []);
 });
 
 Deno.test("SQL stands in store/ alone", () => {
