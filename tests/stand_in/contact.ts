@@ -1,32 +1,17 @@
 /** Somebody with a phone: an account whose messages are truly encrypted and decrypted. */
-import { randomBytes } from "node:crypto";
-import { Buffer } from "node:buffer";
 import type { BinaryNode, proto } from "@whiskeysockets/baileys";
-import { type ContactMessage, type Receipt, stanzaType, textIn } from "./chat_message.ts";
+import { type ContactMessage, type Receipt, textIn } from "./chat_message.ts";
 import type { Companion } from "./companion.ts";
 import { digitsOf } from "./directory.ts";
-import { type Addressing, type Endpoint, type Envelope } from "./envelope.ts";
+import type { Addressing, Endpoint, Envelope } from "./envelope.ts";
 import { Feed } from "./feed.ts";
 import type { Hub } from "./hub.ts";
-import { element } from "./nodes.ts";
-import { verifyDeviceIdentity } from "./device_identity.ts";
+import { Incoming } from "./incoming.ts";
+import { newId, Outgoing, type Request } from "./outgoing.ts";
 import type { PreKeyBundle } from "./prekeys.ts";
-import { readRetryBundle, retryReceipt } from "./retry.ts";
-import { type Ciphertext, SignalPeer } from "./signal_peer.ts";
-import { damage, Unread, type Unreadable } from "./unread.ts";
+import { SignalPeer } from "./signal_peer.ts";
 
 const DEFAULT_WAIT_MS = 10_000;
-
-function newId(): string {
-  return `3A${randomBytes(9).toString("hex").toUpperCase()}`;
-}
-
-/** A companion's wish to have a message once more. */
-export interface Request {
-  device: Endpoint;
-  receipt: BinaryNode;
-  count: string;
-}
 
 /** How a person behaves; everything can be changed later on the object. */
 export interface ContactOptions {
@@ -70,15 +55,9 @@ export class Contact implements Endpoint {
   protected readonly signal: SignalPeer = new SignalPeer();
   readonly #inbox = new Feed<ContactMessage>();
   readonly #receipts = new Feed<Receipt>();
-  readonly #envelopes = new Map<string, Envelope>();
-  readonly #sent = new Map<string, { to: Contact; message: proto.IMessage }>();
-  /** What was given to the others' devices, by message id. */
-  readonly #posted = new Map<string, { device: Endpoint; envelope: Envelope }[]>();
-  /** Who has this person's key for which group. */
-  readonly #haveSenderKey = new Set<string>();
   readonly #requests = new Feed<Request>();
-  readonly #unread = new Unread();
-  #damaged = 0;
+  readonly #incoming: Incoming;
+  readonly #outgoing: Outgoing;
   #tail: Promise<void> = Promise.resolve();
 
   constructor(hub: Hub, number: string, options: ContactOptions = {}) {
@@ -93,6 +72,11 @@ export class Contact implements Endpoint {
     this.lidInDirectory = options.lidInDirectory ?? true;
     this.autoAsk = options.autoAsk ?? true;
     this.autoAnswer = options.autoAnswer ?? true;
+    this.#outgoing = new Outgoing(this, hub, this.signal);
+    this.#incoming = new Incoming(this, hub, this.signal, {
+      onMessage: (envelope, message) => this.accept(envelope, message),
+      onRepeat: (id) => this.#noteRepeat(id),
+    });
   }
 
   get number(): string {
@@ -144,39 +128,20 @@ export class Contact implements Endpoint {
   async send(toNumber: string, message: proto.IMessage, id: string = newId()): Promise<string> {
     const to = this.hub.directory.byNumber(toNumber);
     if (!to) throw new Error(`Nobody has the number ${toNumber} on this stand-in`);
-    this.#sent.set(id, { to, message });
-    await this.#inTurn(() => this.#post(id, to, message));
+    await this.#inTurn(() => this.#outgoing.send(id, to, message));
     return id;
   }
 
   /** Sends a text to a group whose only other members are the companions of a number. */
   async sendToGroup(group: string, toNumber: string, text: string): Promise<string> {
-    const devices = this.hub.directory.byNumber(toNumber)?.companions.values() ?? [];
     const id = newId();
-    await this.#inTurn(async () => {
-      const { ciphertext, senderKey } = await this.signal.encryptForGroup(group, this.lid, {
-        conversation: text,
-      });
-      for (const device of devices) {
-        const known = this.#haveSenderKey.has(`${group} ${device.lid}`);
-        this.#haveSenderKey.add(`${group} ${device.lid}`);
-        this.#hand(device, {
-          ...this.#envelope(id),
-          type: "text",
-          enc: element("enc", { v: "2", type: "skmsg" }, Buffer.from(ciphertext)),
-          group: { jid: group, senderKey: known ? undefined : await this.#encrypt(device, senderKey) },
-        });
-      }
-    });
+    await this.#inTurn(() => this.#outgoing.sendToGroup(id, group, toNumber, text));
     return id;
   }
 
   /** Gives a message that was sent to its receivers once more, the same ciphertext, under the address used now. */
   repost(id: string): void {
-    const { addressing, showsAlias } = this;
-    for (const { device, envelope } of this.#posted.get(id) ?? []) {
-      device.deliver({ ...envelope, addressing, showsAlias });
-    }
+    this.#outgoing.repost(id);
   }
 
   /** Gets another number and stays the same account under the same LID; nobody has the old number any more. */
@@ -188,9 +153,7 @@ export class Contact implements Endpoint {
 
   /** Tells the sender that this person has read the message. */
   read(id: string): void {
-    const envelope = this.#envelopes.get(id);
-    if (!envelope) throw new Error(`${this.number} has no message ${id} to read`);
-    this.#report(envelope, "read");
+    this.#incoming.read(id);
   }
 
   /** Loses every session, as after a reinstallation: the next `msg` cannot be read and is asked for again. */
@@ -203,32 +166,28 @@ export class Contact implements Endpoint {
 
   /** Damages the next `count` ciphertexts on their way out, so that the receiver has to ask again. */
   damageNext(count: number = 1): void {
-    this.#damaged = count;
+    this.#outgoing.damageNext(count);
   }
 
   /** Damages the next `count` ciphertexts as they arrive, so that this person has to ask again. */
   failToRead(count: number = 1): void {
-    this.#unread.spoilNext(count);
+    this.#incoming.spoilNext(count);
   }
 
   /** The next message that could not be decrypted; for a contact that does not ask by itself. */
   async unread(timeoutMs: number = DEFAULT_WAIT_MS): Promise<Envelope> {
-    return (await this.#unread.next(timeoutMs)).envelope;
+    return (await this.#incoming.unread(timeoutMs)).envelope;
   }
 
   /** Asks for the next message that could not be decrypted; for a contact that does not by itself. */
   async askAgain(timeoutMs: number = DEFAULT_WAIT_MS): Promise<void> {
-    const unreadable = await this.#unread.next(timeoutMs);
-    await this.#inTurn(() => this.#askAgain(unreadable));
+    const unreadable = await this.#incoming.unread(timeoutMs);
+    await this.#inTurn(() => this.#incoming.askAgain(unreadable));
   }
 
   /** Asks a number's companions for any message, as if it had come and could not be decrypted. */
-  async askFor(id: string, number: string): Promise<void> {
-    const timestampS = Math.floor(this.hub.now() / 1000);
-    const receipt = await retryReceipt(this.signal, { id, from: this.lid, attempt: 1, timestampS });
-    for (const device of this.hub.directory.byNumber(number)!.companions.values()) {
-      device.mailbox.put(receipt);
-    }
+  askFor(id: string, number: string): Promise<void> {
+    return this.#incoming.askFor(id, number);
   }
 
   takeBundle(): Promise<PreKeyBundle> {
@@ -238,7 +197,7 @@ export class Contact implements Endpoint {
   deliver(envelope: Envelope): void {
     this.hub.background(
       `${this.number} receiving ${envelope.id}`,
-      () => this.#inTurn(() => this.#open(envelope)),
+      () => this.#inTurn(() => this.#incoming.open(envelope)),
     );
   }
 
@@ -260,22 +219,15 @@ export class Contact implements Endpoint {
   }
 
   /** Sends a message again, on a new session, to the device that asked for it alone. */
-  async answer({ device, receipt, count }: Request): Promise<void> {
-    const id = receipt.attrs.id ?? "";
-    const sent = this.#sent.get(id);
-    if (!sent) throw new Error(`Retry receipt for ${id}, which ${this.number} never sent`);
-    await this.#inTurn(async () => {
-      await this.signal.meet(device.lid, readRetryBundle(receipt) ?? await device.takeBundle());
-      const message = device.owner === this ? this.#forOwnDevice(sent.to, sent.message) : sent.message;
-      await this.#postTo(device, id, message, sent.to, count);
-    });
+  answer(request: Request): Promise<void> {
+    return this.#inTurn(() => this.#outgoing.answer(request));
   }
 
   /** Rejects everyone waiting and lets go of timers. */
   close(): void {
     this.#inbox.close();
     this.#receipts.close();
-    this.#unread.close();
+    this.#incoming.close();
     this.#requests.close();
     this.signal.close();
   }
@@ -290,8 +242,7 @@ export class Contact implements Endpoint {
   /** Encrypts for one companion and puts it into its mailbox. */
   protected async sendPeer(to: Companion, message: proto.IMessage): Promise<void> {
     const id = newId();
-    this.#sent.set(id, { to: this, message });
-    await this.#inTurn(() => this.#postTo(to, id, message, this, undefined, "peer"));
+    await this.#inTurn(() => this.#outgoing.sendPeer(id, to, message));
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {
@@ -300,125 +251,8 @@ export class Contact implements Endpoint {
     return done;
   }
 
-  #forOwnDevice(to: Contact, message: proto.IMessage): proto.IMessage {
-    return { deviceSentMessage: { destinationJid: to.jid, message } };
-  }
-
-  async #post(id: string, to: Contact, message: proto.IMessage): Promise<void> {
-    // An account with companions is somebody's worker: its phone gets a copy in real life, which nobody looks at here.
-    const devices: Endpoint[] = to.companions.size > 0 ? [...to.companions.values()] : [to];
-    for (const device of devices) await this.#postTo(device, id, message, to);
-    for (const device of this.companions.values()) {
-      await this.#postTo(device, id, this.#forOwnDevice(to, message), to);
-    }
-  }
-
-  async #postTo(
-    device: Endpoint,
-    id: string,
-    message: proto.IMessage,
-    chat: Contact,
-    count?: string,
-    category?: string,
-  ): Promise<void> {
-    this.#hand(device, {
-      ...this.#envelope(id),
-      type: stanzaType(message),
-      enc: await this.#encrypt(device, message, count),
-      chat: device.owner === this && !category ? chat : undefined,
-      category,
-    });
-  }
-
-  #hand(device: Endpoint, envelope: Envelope): void {
-    this.#posted.set(envelope.id, [...this.#posted.get(envelope.id) ?? [], { device, envelope }]);
-    device.deliver(envelope);
-  }
-
-  #envelope(
-    id: string,
-  ): Pick<Envelope, "id" | "from" | "addressing" | "showsAlias" | "timestampS" | "notify"> {
-    const timestampS = Math.floor(this.hub.now() / 1000);
-    const { addressing, showsAlias, name: notify } = this;
-    return { id, from: this, addressing, showsAlias, timestampS, notify };
-  }
-
-  /** The `<enc>` with a message for one device. */
-  async #encrypt(device: Endpoint, message: proto.IMessage, count?: string): Promise<BinaryNode> {
-    if (!await this.signal.knows(device.lid)) await this.signal.meet(device.lid, await device.takeBundle());
-    const { type, ciphertext } = await this.signal.encrypt(device.lid, message);
-    const bytes = Buffer.from(ciphertext);
-    if (this.#damaged > 0 && this.#damaged-- > 0) damage(bytes);
-    return element("enc", { v: "2", type, ...(count && { count }) }, bytes);
-  }
-
-  async #open(envelope: Envelope): Promise<void> {
-    const known = this.#envelopes.has(envelope.id);
-    this.#unread.arrived(envelope);
-    let message: proto.IMessage;
-    try {
-      message = await this.#decrypt(envelope);
-    } catch (error) {
-      if (known) this.#noteRepeat(envelope.id);
-      else if (this.autoAsk) await this.#askAgain({ envelope, error: error as Error });
-      else this.#unread.keep({ envelope, error: error as Error });
-      return;
-    }
-    if (known) this.#noteRepeat(envelope.id);
-    else this.accept(envelope, message);
-    this.#envelopes.set(envelope.id, envelope);
-    if (envelope.from.owner === this) return;
-    if (this.autoDeliver) this.#report(envelope);
-    if (this.autoRead) this.#report(envelope, "read");
-  }
-
-  async #decrypt({ enc, from, group, deviceIdentity }: Envelope): Promise<proto.IMessage> {
-    for (const { attrs: { type }, content } of group?.senderKey ? [group.senderKey, enc] : [enc]) {
-      const ciphertext = content as Uint8Array;
-      if (type === "skmsg") return await this.signal.decryptFromGroup(group!.jid, from.lid, ciphertext);
-      const message = await this.signal.decrypt(from.lid, { type, ciphertext } as Ciphertext);
-      if (type === "pkmsg" && from.deviceId !== 0) verifyDeviceIdentity(deviceIdentity, from as Companion);
-      await this.signal.learnSenderKey(from.lid, message);
-      if (!group?.senderKey) return message;
-    }
-    throw new Error("A group's key came with nothing to decrypt");
-  }
-
   #noteRepeat(id: string): void {
     const message = this.#inbox.items.find((candidate) => candidate.id === id);
     if (message) message.repeats++;
-  }
-
-  /** Where receipts for a message come from. */
-  #sourceOf({ addressing, group }: Envelope): { from: string; participant?: string } {
-    const own = (this.answersAs ?? addressing) === "lid" ? this.lid : this.jid;
-    return group ? { from: group.jid, participant: own } : { from: own };
-  }
-
-  /** A receipt to all devices of the sender, under the address the sender used; no type means delivered. */
-  #report(envelope: Envelope, type?: "read"): void {
-    const attrs = {
-      id: envelope.id,
-      ...this.#sourceOf(envelope),
-      t: String(Math.floor(this.hub.now() / 1000)),
-      ...(type && { type }),
-    };
-    for (const device of envelope.from.owner.companions.values()) {
-      device.mailbox.put(element("receipt", attrs));
-    }
-  }
-
-  async #askAgain(unreadable: Unreadable): Promise<void> {
-    const { envelope } = unreadable;
-    const { id, from } = envelope;
-    const attempt = this.#unread.attempt(unreadable);
-    const receipt = await retryReceipt(this.signal, {
-      id,
-      ...this.#sourceOf(envelope),
-      attempt,
-      timestampS: Math.floor(this.hub.now() / 1000),
-      recipient: envelope.chat && (envelope.addressing === "lid" ? envelope.chat.lid : envelope.chat.jid),
-    });
-    from.owner.companions.get(from.deviceId)?.mailbox.put(receipt);
   }
 }
