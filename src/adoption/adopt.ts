@@ -40,7 +40,7 @@ export async function adoptAuthFolders(options: AdoptionOptions): Promise<void> 
   for (const folder of strange) {
     options.log.warn(
       { folder },
-      "a folder with credentials is left alone: only folders named session_<numberId>_+<phoneNumber> are adopted",
+      "this is left alone although it holds credentials: only folders named session_<numberId>_+<phoneNumber> are adopted, no links",
     );
   }
   for (const [numberId, ofNumber] of Map.groupBy(folders, ({ numberId }) => numberId)) {
@@ -49,7 +49,9 @@ export async function adoptAuthFolders(options: AdoptionOptions): Promise<void> 
     } catch (error) {
       if (error instanceof StoreError) throw error;
       const [folder] = ofNumber as [AuthFolder];
-      await report(options, folder, error instanceof Error ? error.message : String(error));
+      // A number that has a device here is well, whatever became of its folder.
+      const isMissed = await ownCreds(options.store, numberId) === undefined;
+      await report(options, folder, error instanceof Error ? error.message : String(error), isMissed);
     }
   }
 }
@@ -103,7 +105,9 @@ async function adopt(options: AdoptionOptions, { folder, device }: Linked): Prom
     folder,
     (done, of) => log.info({ numberId, folder: name, done, of }, "reading the keys of a folder"),
   );
-  // First, so that one that cannot be moved is not adopted again after its device was logged out.
+  // First, so that one that cannot be moved is not adopted again after its device was logged out: to another place goes
+  // only what this user may write into.
+  await Deno.remove(await Deno.makeTempFile({ dir: folder.path }));
   const begun = await moveTo(join(sessionDir, `${BEGUN}${name}`), folder, options);
   await store.commit([
     ...store.credentials.writing(numberId, [credsChange(device.creds), ...changes]),
@@ -168,8 +172,15 @@ async function report(
   reason: string,
   isMissed = true,
 ): Promise<void> {
+  if (!isMissed) {
+    const place = `'${PLACES.adopted}' or '${PLACES.notAdopted}'`;
+    log.error(
+      { numberId, folder: name, reason },
+      `a folder cannot be put aside: its number has a device here, so move it to ${place} yourself`,
+    );
+    return;
+  }
   log.error({ numberId, folder: name, reason }, "a folder cannot be adopted and is left as it is");
-  if (!isMissed) return;
   const fields = {
     action: "error",
     code: "credentials_unreadable",

@@ -190,6 +190,37 @@ Deno.test({
   },
 });
 
+Deno.test("adoptAuthFolders() does not report a number that was adopted when its folder cannot be put aside", async () => {
+  await using state = await StateFolder.make();
+  const creds = await state.oldSession();
+  const inTheWay = join(state.path, "adopted");
+  await Deno.writeTextFile(inTheWay, "");
+  for (const start of ["first", "second"]) {
+    await state.adopt();
+    assert.deepEqual((await state.number()).identity, creds.signedIdentityKey.public);
+    assert.deepEqual(await state.errors(), [], `at the ${start} start`);
+    assert.deepEqual(state.folders(), [`adopting-${NAME}`]);
+  }
+  await Deno.remove(inTheWay);
+  await state.adopt();
+  assert.deepEqual(state.folders(), [`adopted/${NAME}`]);
+});
+
+Deno.test({
+  ...READS_ALL,
+  name: "adoptAuthFolders() leaves a folder that it may not move elsewhere",
+  fn: async () => {
+    await using state = await StateFolder.make();
+    await state.oldSession();
+    await Deno.chmod(join(state.path, NAME), 0o555);
+    await state.adopt();
+    assert.deepEqual(await state.number(), { identity: undefined, preKeys: 0, atStart: undefined });
+    assert.deepEqual(state.folders(), [NAME]);
+    assert.equal((await state.errors()).length, 1);
+    await Deno.chmod(join(state.path, NAME), 0o755);
+  },
+});
+
 Deno.test("adoptAuthFolders() leaves what names no number, and says so where it holds credentials", async () => {
   await using state = await StateFolder.make();
   for (const name of ["session_6_2533b0aa", "session_x_+221771234567", "backup"]) {

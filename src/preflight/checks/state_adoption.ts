@@ -83,9 +83,8 @@ const unreadable = ({ numberId, path }: AuthFolder, reason: string) =>
 const strangeFolder = (name: string) =>
   warning({
     code: "older_session_unnamed",
-    found: `The folder '${name}' holds credentials, but does not say of which number`,
-    remedy:
-      `Name it session_<numberId>_+<phoneNumber> to have it adopted, or move it to '${PLACES.notAdopted}'`,
+    found: `'${name}' holds credentials, but is no folder named session_<numberId>_+<phoneNumber>`,
+    remedy: `Make it one (a link is none) to have it adopted, or move it to '${PLACES.notAdopted}'`,
   });
 
 /** Baileys makes and removes a file with nearly everything it does; looking at all of them would take too long. */
