@@ -110,7 +110,9 @@ export class Credentials {
 
   /** The writes that forget everything about a number's device, what was noted of its health included. */
   forgetting(numberId: string): Statement[] {
-    return ["credential", "credential_set_aside", "plaintext", "phone", "undecryptable"].map((table) => ({
+    return ["credential", "credential_set_aside", "plaintext", "phone", "undecryptable", "placeholder"].map((
+      table,
+    ) => ({
       sql: `DELETE FROM ${table} WHERE number_id = ?`,
       parameters: [numberId],
     }));

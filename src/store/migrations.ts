@@ -6,6 +6,7 @@ import { setAside } from "./migrations/0005_set_aside.ts";
 import { vitals } from "./migrations/0006_vitals.ts";
 import { retry } from "./migrations/0007_retry.ts";
 import { logOut } from "./migrations/0008_log_out.ts";
+import { placeholder } from "./migrations/0009_placeholder.ts";
 
 /** Schema changes in order: the state folder's `PRAGMA user_version` is how many of them it has seen. Only ever append. */
 export const MIGRATIONS: readonly string[] = [
@@ -17,4 +18,5 @@ export const MIGRATIONS: readonly string[] = [
   vitals,
   retry,
   logOut,
+  placeholder,
 ];

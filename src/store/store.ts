@@ -3,6 +3,7 @@ import { type CommitOptions, Database, type Statement } from "./database.ts";
 import { Ledger } from "./ledger.ts";
 import { Memory } from "./memory.ts";
 import { Outbox } from "./outbox.ts";
+import { Placeholders } from "./placeholders.ts";
 import { Received } from "./received.ts";
 import { RetryCounts } from "./retry_counts.ts";
 import type { Room } from "./room.ts";
@@ -15,6 +16,7 @@ export interface Store {
   readonly ledger: Ledger;
   readonly memory: Memory;
   readonly outbox: Outbox;
+  readonly placeholders: Placeholders;
   readonly received: Received;
   readonly retryCounts: RetryCounts;
   readonly sessions: SessionRecords;
@@ -33,6 +35,7 @@ export function makeStore(database: Database, now: () => number): Store {
     ledger: new Ledger(database, now),
     memory: new Memory(database),
     outbox: new Outbox(database, now),
+    placeholders: new Placeholders(database),
     received: new Received(database, now),
     retryCounts: new RetryCounts(database, now),
     sessions: new SessionRecords(database, now),

@@ -211,6 +211,7 @@ export class Run {
         onClose: (closure) => traffic.inTurn("handling a close", () => closed.resolve(closure)),
         onMessages: (messages) => traffic.messages(messages, socket),
         onDecrypted: (message) => traffic.decrypted(message, socket),
+        onUnavailable: (message) => traffic.awaitedContent.note(message),
         onPlain: (message) => traffic.plain(message, socket),
         onReceipt: (receipt) => traffic.receipt(receipt),
         onAck: (whatsappId, error) => traffic.ack(whatsappId, error),
@@ -266,13 +267,16 @@ export class Run {
   }
 
   async #connected(statements: readonly Statement[] = []): Promise<void> {
-    const { standing } = this.#options;
+    const { standing, traffic } = this.#options;
     this.#asked = false;
     this.#retries.opened();
     standing.vitals.opened();
     const news = this.#exchange.opened() ? [] : standing.event(this.connectedFields);
     await standing.enter("connected", [...statements, ...news]);
     standing.log.info("connected to WhatsApp");
+    const socket = this.#socket;
+    // Not waited for: it takes two seconds for each message. It never rejects.
+    if (socket !== undefined) traffic.awaitedContent.ask(socket, () => this.#socket !== socket);
     await this.#context.webVersions.accepted(this.#webVersion);
   }
 

@@ -28,6 +28,7 @@ import { Identities } from "./identities.ts";
 import { forgetUnused, isFirstHistory } from "./history.ts";
 import { plainMessages } from "./inbound/plain_messages.ts";
 import { Stanzas } from "./inbound/stanzas.ts";
+import { unavailableIn } from "./inbound/unavailable.ts";
 import { takeInOrder } from "./in_order.ts";
 import { Probe, type ProbeTimings } from "./probe.ts";
 import { watchReachout } from "./reachout.ts";
@@ -80,6 +81,8 @@ export interface SocketEvents {
   onDecrypted(message: WAMessage): Promise<Effect>;
   /** A message came that nobody encrypted. WhatsApp is told that it has arrived when this resolves. */
   onPlain(message: WAMessage): Promise<void>;
+  /** A message was announced without its content. WhatsApp is told that it has arrived when this resolves. */
+  onUnavailable(message: WAMessage): Promise<void>;
   /** Messages of every kind, those that were decrypted or came in the clear again. */
   onMessages(messages: WAMessage[]): void;
   /** How far messages have come. WhatsApp is told that the receipt has arrived when this resolves. */
@@ -268,6 +271,8 @@ export function openSocket(options: SocketOptions): Socket {
     first: async (stanza) => {
       stanzas.add(stanza);
       await takePlain(stanza);
+      const unavailable = unavailableIn(stanza, linkedAccount(auth.creds.me));
+      if (unavailable !== undefined) await events.onUnavailable(unavailable);
     },
     backlog,
     isOver,

@@ -4,6 +4,7 @@ import type { Announcer } from "../announcer.ts";
 import type { SessionRecord } from "../store/session_records.ts";
 import type { Store } from "../store/store.ts";
 import type { Inbound } from "./inbound/inbound.ts";
+import { AwaitedContent } from "./placeholders.ts";
 import type { Receipt, Receipts } from "./receipts.ts";
 import { findSent, retryCounts } from "./resends.ts";
 import type { Effect } from "./signal_keys.ts";
@@ -17,6 +18,7 @@ export interface TrafficContext {
   readonly announcer: Announcer;
   readonly receipts: Receipts;
   readonly inbound: Inbound;
+  readonly now: () => number;
 }
 
 /** Whose traffic it is, as it is known at the moment. */
@@ -33,6 +35,8 @@ export class Traffic extends Transmissions {
   readonly #context: TrafficContext;
   readonly #owner: TrafficOwner;
   readonly #vitals: Vitals;
+  /** Of messages that came without it. */
+  readonly awaitedContent: AwaitedContent;
   #last: Promise<void> = Promise.resolve();
 
   constructor(context: TrafficContext, owner: TrafficOwner, vitals: Vitals) {
@@ -40,6 +44,9 @@ export class Traffic extends Transmissions {
     this.#vitals = vitals;
     this.#context = context;
     this.#owner = owner;
+    const { store, now } = context;
+    const { numberId } = owner.record;
+    this.awaitedContent = new AwaitedContent({ store, numberId, vitals, now, log: () => owner.log });
   }
 
   /** Resolves when all that was told so far is handled. */
@@ -56,12 +63,12 @@ export class Traffic extends Transmissions {
 
   /** A message is being decrypted: what has to become of it together with the keys it uses up. */
   async decrypted(message: WAMessage, socket: Socket): Promise<Effect> {
+    const known = await identified(message, socket);
     return {
-      statements: await this.#context.inbound.taking(
-        this.#owner.record,
-        await identified(message, socket),
-        socket.account,
-      ),
+      statements: [
+        ...await this.#context.inbound.taking(this.#owner.record, known, socket.account),
+        ...this.awaitedContent.settling(known),
+      ],
       done: () => this.#context.announcer.announced(),
     };
   }

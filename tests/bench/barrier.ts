@@ -156,6 +156,7 @@ async function workerSocket(url: string, store: Store): Promise<() => Promise<vo
       onStanza: () => {},
       onRoundTrip: () => {},
       onTimelock: () => {},
+      onUnavailable: () => Promise.resolve(),
     },
   });
   await opened.promise;

@@ -7,6 +7,7 @@ import { Contact, type ContactOptions } from "./contact.ts";
 import { signDeviceIdentity } from "./device_identity.ts";
 import type { Envelope } from "./envelope.ts";
 import type { Hub } from "./hub.ts";
+import { Feed } from "./feed.ts";
 import { element } from "./nodes.ts";
 import type { Pairing } from "./pairing.ts";
 import { readQr, readQrPicture } from "./qr_code.ts";
@@ -25,6 +26,8 @@ export class Phone extends Contact {
   readonly addressBook: Contact[] = [];
   /** What it tells a companion of its past when that is linked, beside who it is itself. */
   history: Partial<proto.IHistorySync> = {};
+  /** The messages without content that companions asked it for. */
+  readonly askedFor: Feed<proto.IMessageKey> = new Feed();
   /** Switched on and online. */
   isOn = true;
   #lastDeviceId = 0;
@@ -68,6 +71,11 @@ export class Phone extends Contact {
       await this.hub.codeRequests.next(`pairing code for ${this.number}`, waits, timeoutMs);
     const secret = await pairing.code!.enter(code.replaceAll("-", ""), this.signal.identity, this.hub.now());
     await this.#link(pairing, secret);
+  }
+
+  override close(): void {
+    this.askedFor.close();
+    super.close();
   }
 
   /** Removes every companion: their links end with 401, and they cannot log in again. */
@@ -134,7 +142,14 @@ export class Phone extends Contact {
   }
 
   protected override accept(envelope: Envelope, message: proto.IMessage): void {
-    if (envelope.category === "peer") return this.#receiptPeer(envelope);
+    if (envelope.category === "peer") {
+      const { protocolMessage } = message.deviceSentMessage?.message ?? message;
+      const request = protocolMessage?.peerDataOperationRequestMessage;
+      for (const { messageKey } of request?.placeholderMessageResendRequest ?? []) {
+        if (messageKey && this.isOn) this.askedFor.push(messageKey);
+      }
+      return this.#receiptPeer(envelope);
+    }
     const copy = message.deviceSentMessage;
     if (envelope.from.owner !== this || !copy?.message) return super.accept(envelope, message);
     this.sent.push({

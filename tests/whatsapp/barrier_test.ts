@@ -82,6 +82,7 @@ async function link(): Promise<Linked> {
         onStanza: () => linked.read++,
         onRoundTrip: () => {},
         onTimelock: () => {},
+        onUnavailable: () => Promise.resolve(),
       };
       socket = openSocket({
         url: standIn.url,

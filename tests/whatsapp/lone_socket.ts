@@ -25,6 +25,7 @@ export async function loneSocket(url: string, options: Partial<SocketOptions> = 
     onStanza: () => {},
     onRoundTrip: () => {},
     onTimelock: () => {},
+    onUnavailable: () => Promise.resolve(),
   };
   const socket = openSocket({
     url,

@@ -24,8 +24,8 @@ export interface InboundOptions {
  * they hold nothing for a backend or nothing that could be kept:
  *
  * - Notifications (groups, devices, prekeys) and calls, and what phones tell their own devices (history, app state).
- * - A message that this device is given without its content. Baileys acknowledges it and asks the phone, for which there
- *   is no second time when the worker is killed before the phone answers. The answer is behind the barrier.
+ * - A message that this device is given without its content. That it is missed is behind the barrier, and so is the
+ *   phone's answer: see `placeholders.ts`.
  * - A message that cannot be decrypted: its sender is asked for it again, up to five times, and it is new each time.
  * - Messages of bots (`msmsg`), which Baileys turns down because it cannot decrypt them.
  */

@@ -1,0 +1,37 @@
+import {
+  type BinaryNode,
+  decodeMessageNode,
+  getBinaryNodeChild,
+  getBinaryNodeChildren,
+  isJidNewsletter,
+  type WAMessage,
+} from "@whiskeysockets/baileys";
+import type { OwnAddresses } from "../vital_stanzas.ts";
+
+/** What the phone has not either, or does not hand on. Baileys does not ask for it, nor does WhatsApp Web. */
+const NEVER_HANDED_ON: ReadonlySet<string | undefined> = new Set([
+  "view_once",
+  "view_once_unavailable_fanout",
+  "bot_unavailable_fanout",
+  "hosted_unavailable_fanout",
+]);
+
+/**
+ * The message that a stanza announces without its content, as from ads. Baileys acknowledges it and asks the phone for the
+ * content.
+ */
+export function unavailableIn(stanza: BinaryNode, { jid, lid }: OwnAddresses): WAMessage | undefined {
+  const { category, from = "", t } = stanza.attrs;
+  const holds = (tag: string) => getBinaryNodeChildren(stanza, tag).length > 0;
+  // What newsletters publish is encrypted for nobody, and what devices tell each other no phone hands on.
+  if (holds("enc") || holds("plaintext") || category === "peer" || isJidNewsletter(from)) return undefined;
+  if (NEVER_HANDED_ON.has(getBinaryNodeChild(stanza, "unavailable")?.attrs.type) || !(Number(t) > 0)) {
+    return undefined;
+  }
+  try {
+    return decodeMessageNode(stanza, jid, lid ?? "").fullMessage;
+  } catch {
+    // Of no known kind: Baileys says so.
+    return undefined;
+  }
+}
