@@ -31,17 +31,17 @@ async function run(invocation: Invocation): Promise<number> {
     terminal.tell("Nothing was changed");
     return EXIT.OK;
   }
-  const done = session.atStart === "forget" && session.device === "none" || await forget(settings, numberId);
+  if (session.atStart !== "forget" || session.device !== "none") await forget(settings, numberId);
   terminal.print(
     options.json
-      ? visibleJson(JSON.stringify({ numberId, deleted: done, device: session.device }))
+      ? visibleJson(JSON.stringify({ numberId, deleted: true, device: session.device }))
       : render(session),
   );
   return EXIT.OK;
 }
 
 /** The session ends as by a logout: the next start does what is left to do on the broker. */
-async function forget(settings: Settings, numberId: string): Promise<true> {
+async function forget(settings: Settings, numberId: string): Promise<void> {
   const database = await Database.open(settings.SESSION_DIR).catch((error) => {
     // Started after it was looked for.
     if (error instanceof StoreError && error.code === "state_locked") throw inUse(settings);
@@ -72,7 +72,6 @@ async function forget(settings: Settings, numberId: string): Promise<true> {
         { action: "logged_out", reason: "deleted" },
       )),
     ], { patient: false });
-    return true;
   } catch (error) {
     if (error instanceof StoreError) throw new CommandError(error.message, error.remedy, EXIT.CANTCREAT);
     throw error;
