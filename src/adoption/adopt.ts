@@ -87,7 +87,7 @@ async function adoptNumber(
     await keep(options, folder, PLACES.notAdopted);
     log.warn(
       { numberId, folder: folder.name },
-      `a folder was not adopted, as its number has another device; it is kept in '${PLACES.notAdopted}'`,
+      `a folder was not adopted, as its number has another device; it goes to '${PLACES.notAdopted}'`,
     );
   }
   const isMissed = own === undefined && newest === undefined;
@@ -116,7 +116,7 @@ async function adopt(options: AdoptionOptions, { folder, device }: Linked): Prom
   await keep(options, begun, PLACES.adopted);
   log.info(
     { numberId, folder: name, keys: changes.length, unreadable, others },
-    `a session was adopted from the worker before; its folder is kept in '${PLACES.adopted}'`,
+    `a session was adopted from the worker before; its folder goes to '${PLACES.adopted}'`,
   );
   if (unreadable > 0) {
     log.warn({ numberId, folder: name, unreadable }, "some of its keys make no sense and were passed over");
@@ -140,11 +140,19 @@ function isSameDevice(one: AuthenticationCreds, other: AuthenticationCreds): boo
   return Buffer.from(one.signedIdentityKey.public).equals(other.signedIdentityKey.public);
 }
 
-/** Keeps a folder in one of the {@link PLACES}. */
+/** Keeps a folder in one of the {@link PLACES}; one that cannot be moved stays, which is no harm to its session. */
 async function keep(options: AdoptionOptions, folder: AuthFolder, place: string): Promise<void> {
   const parent = join(options.sessionDir, place);
-  await Deno.mkdir(parent, { recursive: true, mode: 0o700 });
-  await moveTo(join(parent, folder.name), folder, options);
+  try {
+    await Deno.mkdir(parent, { recursive: true, mode: 0o700 });
+    await moveTo(join(parent, folder.name), folder, options);
+  } catch (error) {
+    const { numberId, name } = folder;
+    options.log.error(
+      { numberId, folder: name, err: error },
+      `a folder cannot be moved to '${place}', and stays`,
+    );
+  }
 }
 
 /** Moves a folder, beside what has its name already. @returns where it is now */

@@ -49,7 +49,7 @@ Deno.test("adoptAuthFolders() never overwrites credentials that are there", asyn
   await state.adopt();
   assert.deepEqual((await state.number()).identity, own.signedIdentityKey.public);
   assert.deepEqual(state.folders(), [`adopted/${NAME}`, `not-adopted/${NAME}`]);
-  assert.match(state.log.at(-1)!.msg, /has another device; it is kept in 'not-adopted'/);
+  assert.match(state.log.at(-1)!.msg, /has another device; it goes to 'not-adopted'/);
   await state.oldSession();
   await state.adopt();
   assert.deepEqual(state.folders(), [`adopted/${NAME}`, `not-adopted/${NAME}`, `not-adopted/${NAME}.1`]);
@@ -88,6 +88,21 @@ Deno.test("adoptAuthFolders() adopts nothing twice when it was killed after its 
   );
   await state.adopt();
   assert.equal((await state.number()).preKeys, 2, "a prekey that was used up meanwhile does not come back");
+  assert.deepEqual(state.folders(), [`adopted/${NAME}`]);
+});
+
+Deno.test("adoptAuthFolders() adopts a folder that cannot be moved aside, and tells nobody that it could not", async () => {
+  await using state = await StateFolder.make();
+  const creds = await state.oldSession();
+  await Deno.writeTextFile(join(state.path, "adopted"), "a file in its place");
+  for (let start = 0; start < 2; start++) {
+    await state.adopt();
+    assert.deepEqual((await state.number()).identity, creds.signedIdentityKey.public);
+    assert(state.log.some(({ msg }) => msg.includes("cannot be moved to 'adopted'")));
+    assert.deepEqual(await state.errors(), []);
+  }
+  await Deno.remove(join(state.path, "adopted"));
+  await state.adopt();
   assert.deepEqual(state.folders(), [`adopted/${NAME}`]);
 });
 
