@@ -101,6 +101,11 @@ export function isUntrusted({ reason }: Pick<Closure, "reason">): boolean {
   return reason === "untrusted_server" || reason === "untrusted_account";
 }
 
+/** What keeps a number away that is neither a lost link nor another connection: its health names it. */
+export function obstacleOf(closure: Pick<Closure, "reason">): string | undefined {
+  return isUntrusted(closure) || closure.reason === "temporarily_banned" ? closure.reason : undefined;
+}
+
 /**
  * What to do when the request for a websocket was answered with an HTTP status. It says something about the way to
  * WhatsApp, never about the account: a proxy's 403 is no ban.

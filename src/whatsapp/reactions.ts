@@ -1,6 +1,6 @@
 import type { Statement } from "../store/database.ts";
 import type { CredentialsUnreadable } from "./auth_state.ts";
-import { type Closure, isUntrusted } from "./close_codes.ts";
+import { type Closure, obstacleOf } from "./close_codes.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Pairing } from "./pairing.ts";
 import type { Retries } from "./retries.ts";
@@ -98,13 +98,12 @@ export class Reactions {
     const deaf = cause.reason === "deaf";
     if (deaf) standing.vitals.deafSocket();
     this.#options.exchange.lost();
-    const obstacle = isUntrusted(cause) ? cause.reason : undefined;
     await standing.enter(
       reaction === "yield" ? "replaced" : "reconnecting",
       this.#options.retries.isNews(JSON.stringify(cause))
         ? standing.event({ action: "disconnected", ...cause, willReconnect: true })
         : [],
-      { deaf, obstacle },
+      { deaf, obstacle: obstacleOf(cause) },
     );
     return pauseMs;
   }

@@ -11,7 +11,7 @@ export type SessionState =
   | "connected"
   /** The link was lost; the next attempt is waited for, or under way. */
   | "reconnecting"
-  /** Another connection uses the credentials; this one keeps away for a while. */
+  /** Another connection uses the credentials, or WhatsApp wants to be left alone: this one keeps away for a while. */
   | "replaced"
   /** WhatsApp banned the number; its credentials are void. */
   | "banned"
@@ -31,7 +31,7 @@ export type HealthWarning =
 export interface Condition {
   /** Its last socket was open, and deaf; none has proved better since. */
   readonly deaf: boolean;
-  /** What it cannot be connected for, when that is more than a lost link. */
+  /** What it cannot be connected for, when that is more than its state says. */
   readonly obstacle?: string | undefined;
   /** The gravest first. */
   readonly warnings: readonly HealthWarning[];
@@ -54,6 +54,8 @@ export function healthOf(state: SessionState, { deaf, obstacle, warnings }: Cond
       if (deaf) return { status: "UNHEALTHY", reason: "deaf" };
       if (state !== "connected") return { status: "DISCONNECTED", reason: obstacle ?? state };
       return { status: "HEALTHY", ...(warnings[0] === undefined ? {} : { reason: warnings[0], warnings }) };
+    case "replaced":
+      return { status: "DISCONNECTED", reason: obstacle ?? state };
     case "banned":
       return { status: "BANNED", reason: "banned" };
     case "unusable":

@@ -32,6 +32,7 @@ const YIELDS: Outcome = {
   health: ["DISCONNECTED", "replaced"],
   pauseMs: 10 * 60_000,
 };
+const LEFT_ALONE: Outcome = { ...YIELDS, health: ["DISCONNECTED", "temporarily_banned"] };
 /** Tries again when somebody has upgraded the worker, or WhatsApp has changed its mind. */
 const WAITS_LONG: Outcome = { ...RECONNECTS, pauseMs: 150_000 };
 const LOGGED_OUT: Outcome = { action: "logged_out", state: "ended", health: ["DISCONNECTED", "ended"] };
@@ -66,7 +67,7 @@ const WHILE_OPEN: readonly (readonly [name: string, close: Close, code: number, 
     ["419", closedWith(419), 419, "credentials_void", LOGGED_OUT],
     ["403", closedWith(403), 403, "banned", BANNED],
     ["a failure 400", ended(refusal(400)), 400, "login_failed", RECONNECTS],
-    ["a failure 402", ended(refusal(402)), 402, "temporarily_banned", YIELDS],
+    ["a failure 402", ended(refusal(402)), 402, "temporarily_banned", LEFT_ALONE],
     ["a failure 406", ended(refusal(406)), 406, "banned", BANNED],
     ["a failure 503", ended(refusal(503)), 503, "service_unavailable", RECONNECTS],
     ["a failure without a reason", ended(element("failure", {})), 500, "bad_session", RECONNECTS],
@@ -108,7 +109,7 @@ const AT_LOGIN:
     ["503", refusal(503), 503, "service_unavailable", RECONNECTS],
     ["515", refusal(515), 515, "restart_required", RECONNECTS],
     ["405", refusal(405), 405, "client_outdated", WAITS_LONG],
-    ["402", refusal(402), 402, "temporarily_banned", YIELDS],
+    ["402", refusal(402), 402, "temporarily_banned", LEFT_ALONE],
     ["440", refusal(440), 440, "connection_replaced", YIELDS],
     ["a conflict", streamError({}, conflict("replaced")), 440, "connection_replaced", YIELDS],
     ["401", refusal(401), 401, "logged_out", LOGGED_OUT],
