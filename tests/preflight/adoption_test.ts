@@ -1,5 +1,7 @@
 import { strict as assert } from "node:assert";
 import { join } from "node:path";
+import { findAuthFolders } from "../../src/adoption/auth_folders.ts";
+import { judge } from "../../src/preflight/checks/state_adoption.ts";
 import { StateFolder } from "../adoption/folders.ts";
 import { Installation, resultOf, statuses, troubleIn } from "./installation.ts";
 
@@ -67,6 +69,19 @@ Deno.test("checkAll() warns of folders that cannot be adopted", async () => {
 
   await test.state.oldSession("session_6_2533b0aa");
   assert.equal(troubleIn(await test.installation.check(), "state.adoption").code, "older_session_unnamed");
+});
+
+Deno.test("judge() leaves out what a worker that starts at this moment has moved", async () => {
+  await using test = await migrating();
+  const { installation: { sessionDir }, state } = test;
+  await state.oldSession("session_6_+221771234567");
+  await state.oldSession("session_7_+221771234569", { linked: false });
+  const { folders } = await findAuthFolders(sessionDir);
+  await state.adopt();
+  const [finding, ...others] = await judge(sessionDir, folders.slice(0, 1));
+  assert.deepEqual([finding?.found, others], ["no folders of an older worker", []]);
+  const [left] = await judge(sessionDir, folders);
+  assert.deepEqual(left?.facts, { adopted: [], taken: [], unlinked: ["7"] });
 });
 
 Deno.test("The program checks folders of an older worker with the permissions it is started with", async () => {

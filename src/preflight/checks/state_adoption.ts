@@ -19,24 +19,28 @@ export const stateAdoption: Check = {
   async run(probe) {
     const { path } = probe.valueOf(stateFolder);
     const { folders, strange } = await findAuthFolders(path);
-    const found = folders.length === 0 ? [none()] : await judge(path, folders);
-    return { findings: [...found, ...strange.map(strangeFolder)] };
+    return { findings: [...await judge(path, folders), ...strange.map(strangeFolder)] };
   },
 };
 
-async function judge(path: string, folders: readonly AuthFolder[]): Promise<Finding[]> {
+/** What the next start makes of these folders; a worker that starts at this moment may be moving them. */
+export async function judge(path: string, folders: readonly AuthFolder[]): Promise<Finding[]> {
+  if (folders.length === 0) return [none()];
   const taken = new Set(
     lookAtSessions(path).filter(({ device }) => device !== "none").map(({ numberId }) => numberId),
   );
   // Only now: what reads it brings all of Baileys along.
   const { readDevice } = await import("../../adoption/auth_folder.ts");
-  const devices = await Promise.all(
-    folders.map(async (folder) => ({ folder, device: await readDevice(folder) })),
-  );
+  const devices = (await Promise.all(folders.map(async (folder) => {
+    const device = await readDevice(folder);
+    const changedAtMs = await changedAt(folder);
+    return changedAtMs === undefined ? [] : [{ folder, device, changedAtMs }];
+  }))).flat();
+  if (devices.length === 0) return [none()];
   const numbers = (state: Device["state"]) =>
     new Set(devices.filter(({ device }) => device.state === state).map(({ folder }) => folder.numberId));
   const linked = numbers("linked");
-  const changedAtMs = await latestChange(folders);
+  const changedAtMs = Math.max(...devices.map(({ changedAtMs }) => changedAtMs));
   return [
     summary([...linked.difference(taken)], [...linked.intersection(taken)], [...numbers("unlinked")]),
     ...(Date.now() - changedAtMs < RECENTLY_MS ? [stillRunning(path)] : []),
@@ -87,10 +91,15 @@ const strangeFolder = (name: string) =>
     remedy: `Make it one (a link is none) to have it adopted, or move it to '${PLACES.notAdopted}'`,
   });
 
-/** Baileys makes and removes a file with nearly everything it does; looking at all of them would take too long. */
-async function latestChange(folders: readonly AuthFolder[]): Promise<number> {
-  const times = await Promise.all(
-    folders.map(async ({ path }) => (await Deno.stat(path)).mtime?.getTime() ?? 0),
-  );
-  return Math.max(...times);
+/**
+ * Of the folder, as Baileys makes and removes a file with nearly everything it does; looking at all of them would take too
+ * long. `undefined` when it has been moved.
+ */
+async function changedAt({ path }: AuthFolder): Promise<number | undefined> {
+  try {
+    return (await Deno.stat(path)).mtime?.getTime() ?? 0;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
 }
