@@ -12,8 +12,9 @@ export interface LogOptions {
   readonly destination?: DestinationStream;
 }
 
-/** Phone numbers as the program writes them: with a plus, in a session's name, or as a JID. */
-const PHONE_NUMBER = /\+\d{7,15}|\d{7,15}(?=(?::\d+)?@(?:s\.whatsapp\.net|c\.us))/g;
+/** Phone numbers as they are written here: with a plus, in a session's name (in whatever form an older worker had it), in a JID. */
+const PHONE_NUMBER =
+  /\+\d{7,15}|(?<=session_\d{1,20}_)\+?\d[\d ]{6,22}|\d{7,15}(?=(?::\d+)?@(?:s\.whatsapp\.net|c\.us))/g;
 
 /** The log: JSON lines, or readable ones. At `info` and above phone numbers are masked, whoever wrote them. */
 export function makeLog({ level, pretty: readable, workerId, destination }: LogOptions): Logger {

@@ -30,6 +30,15 @@ Deno.test("makeLog() masks phone numbers at info and above, whoever wrote them",
   }
 });
 
+Deno.test("makeLog() masks the phone number in a folder's name, however an older worker wrote it", () => {
+  for (const phone of ["+221771234567", "221771234567", "+221 77 123 45 67", "221 77 123 45 67"]) {
+    const { log, written } = memoryLog("info");
+    log.info({ folder: `session_7212345678901234567_${phone}` }, "a folder");
+    const [, masked] = /^session_7212345678901234567_\+?(.+)$/.exec(JSON.parse(written[0]!).folder) ?? [];
+    assert.equal(masked, "221*******67", phone);
+  }
+});
+
 Deno.test("makeLog() masks in the readable form too", () => {
   const { log, written } = memoryLog("info", true);
   log.info(PHONES, "connected");
