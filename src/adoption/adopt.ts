@@ -105,9 +105,8 @@ async function adopt(options: AdoptionOptions, { folder, device }: Linked): Prom
     folder,
     (done, of) => log.info({ numberId, folder: name, done, of }, "reading the keys of a folder"),
   );
-  // First, so that one that cannot be moved is not adopted again after its device was logged out: to another place goes
-  // only what this user may write into.
-  await Deno.remove(await Deno.makeTempFile({ dir: folder.path }));
+  // First, so that one that cannot be moved is not adopted again after its device was logged out.
+  await checkMovable(folder);
   const begun = await moveTo(join(sessionDir, `${BEGUN}${name}`), folder, options);
   await store.commit([
     ...store.credentials.writing(numberId, [credsChange(device.creds), ...changes]),
@@ -120,6 +119,16 @@ async function adopt(options: AdoptionOptions, { folder, device }: Linked): Prom
   );
   if (unreadable > 0) {
     log.warn({ numberId, folder: name, unreadable }, "some of its keys make no sense and were passed over");
+  }
+}
+
+/** To another place goes only a folder that this user may write into. @throws {Error} when it is not one */
+async function checkMovable({ path }: AuthFolder): Promise<void> {
+  try {
+    await Deno.remove(await Deno.makeTempFile({ dir: path }));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    throw new Error("this user may not write into it", { cause: error });
   }
 }
 
