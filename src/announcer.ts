@@ -6,8 +6,8 @@ import type { CommitOptions, Statement } from "./store/database.ts";
 import type { OutboxMessage } from "./store/outbox.ts";
 import type { SessionRecord } from "./store/session_records.ts";
 import type { Store } from "./store/store.ts";
-import type { Health } from "./whatsapp/states.ts";
-import type { VitalsReport } from "./whatsapp/vitals.ts";
+import type { Health } from "./whatsapp/session/states.ts";
+import type { VitalsReport } from "./whatsapp/vitals/vitals.ts";
 
 /** The queues the backend listens on. */
 export interface BackendQueues {

@@ -4,7 +4,7 @@ import type { ReaderAnswers } from "./broker/reader.ts";
 import type { HealthCommand, SendCommand, SessionCommand } from "./contract/commands.ts";
 import type { Refusal } from "./contract/parsed.ts";
 import type { Sender } from "./whatsapp/outbound/sender.ts";
-import type { Session } from "./whatsapp/session.ts";
+import type { Session } from "./whatsapp/session/session.ts";
 
 /** Answers to what no session can carry out. Each resolves when the answer is durable. */
 export class Answers implements ReaderAnswers {

@@ -8,7 +8,7 @@ import { idText } from "./contract/ids.ts";
 import { decodeBody } from "./contract/json.ts";
 import type { Refusal } from "./contract/parsed.ts";
 import type { Sender } from "./whatsapp/outbound/sender.ts";
-import type { CommandOutcome, Sessions } from "./whatsapp/sessions.ts";
+import type { CommandOutcome, Sessions } from "./whatsapp/session/sessions.ts";
 
 /** Options of {@link Intake}. */
 export interface IntakeOptions {

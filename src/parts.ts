@@ -22,13 +22,13 @@ import { workerStatus } from "./health/worker_status.ts";
 import { Intake } from "./intake.ts";
 import { Database } from "./store/database.ts";
 import { makeStore } from "./store/store.ts";
-import { ConnectGate } from "./whatsapp/connect_gate.ts";
+import { ConnectGate } from "./whatsapp/session/connect_gate.ts";
 import { Inbound } from "./whatsapp/inbound/inbound.ts";
 import { Sender } from "./whatsapp/outbound/sender.ts";
-import type { ProbeTimings } from "./whatsapp/probe.ts";
+import type { ProbeTimings } from "./whatsapp/vitals/probe.ts";
 import { Receipts } from "./whatsapp/receipts.ts";
-import { Sessions } from "./whatsapp/sessions.ts";
-import { WebVersions } from "./whatsapp/web_version.ts";
+import { Sessions } from "./whatsapp/session/sessions.ts";
+import { WebVersions } from "./whatsapp/session/web_version.ts";
 
 /** More sessions than any worker has. */
 const NO_ROOM_LOAD = 1_000_000;

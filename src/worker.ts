@@ -7,8 +7,8 @@ import { every } from "./health/reporter.ts";
 import { buildParts, type Parts, type WorkerOptions } from "./parts.ts";
 import { Database } from "./store/database.ts";
 import { prune } from "./store/retention.ts";
-import { hardenBaileys } from "./whatsapp/hardening.ts";
-import { spareBaileysStackTraces } from "./whatsapp/stack_traces.ts";
+import { hardenBaileys } from "./whatsapp/socket/hardening.ts";
+import { spareBaileysStackTraces } from "./whatsapp/socket/stack_traces.ts";
 
 /** How long a broker that is not there yet is waited for at start. */
 const BROKER_PATIENCE_MS = 15_000;

@@ -40,7 +40,7 @@ function foreignImports(folder: string): string[] {
 
 Deno.test("the imports are read, or the other tests here say nothing", () => {
   const root = ALL.find(({ path }) => path === "parts.ts");
-  for (const imported of ["broker/connection.ts", "whatsapp/sessions.ts", "store/store.ts"]) {
+  for (const imported of ["broker/connection.ts", "whatsapp/session/sessions.ts", "store/store.ts"]) {
     assert.ok(root?.imports.includes(imported), `parts.ts imports ${imported}`);
   }
   const check = ALL.find(({ path }) => path === "preflight/checks/state_adoption.ts");

@@ -6,7 +6,7 @@ import type { Logger } from "pino";
 import type { Announcer } from "../announcer.ts";
 import type { Store } from "../store/store.ts";
 import { StoreError } from "../store/store_error.ts";
-import { CredentialsUnreadable, credsChange, loadCreds } from "../whatsapp/auth_state.ts";
+import { CredentialsUnreadable, credsChange, loadCreds } from "../whatsapp/signal/auth_state.ts";
 import { type Device, readDevice, readKeys } from "./auth_folder.ts";
 import { type AuthFolder, BEGUN, findAuthFolders, PLACES } from "./auth_folders.ts";
 

@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import type { AuthenticationCreds, SignalDataTypeMap } from "@whiskeysockets/baileys";
 import type { CredentialChange } from "../store/credentials.ts";
-import { CredentialsUnreadable, isLinked, parseCreds } from "../whatsapp/auth_state.ts";
-import { isKey, serialise } from "../whatsapp/stored_keys.ts";
+import { CredentialsUnreadable, isLinked, parseCreds } from "../whatsapp/signal/auth_state.ts";
+import { isKey, serialise } from "../whatsapp/signal/stored_keys.ts";
 import { type AuthFolder, CREDS_FILE } from "./auth_folders.ts";
 import { currentForm, type KeyName, keyNameOf, reviveText } from "./key_files.ts";
 

@@ -4,7 +4,7 @@ import type { Announcer, EventOptions } from "../announcer.ts";
 import { PublishFailed } from "../broker/publishing.ts";
 import { StoreError } from "../store/database.ts";
 import type { OutboxMessage } from "../store/outbox.ts";
-import type { Session } from "../whatsapp/session.ts";
+import type { Session } from "../whatsapp/session/session.ts";
 
 /** Options of {@link Reporter}. */
 export interface ReporterOptions {

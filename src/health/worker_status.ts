@@ -1,6 +1,6 @@
 import type { WiringReport } from "../broker/session_wiring.ts";
 import type { Outbox } from "../store/outbox.ts";
-import type { Session } from "../whatsapp/session.ts";
+import type { Session } from "../whatsapp/session/session.ts";
 
 /** What a worker knows of itself. */
 export interface WorkerStatusSources {

@@ -1,8 +1,8 @@
 import { type CacheStore, jidNormalizedUser, proto, type WAMessageKey } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
 import type { Store } from "../store/store.ts";
-import { BoundedCache, type BoundedCacheOptions } from "./caches.ts";
-import type { Socket } from "./socket.ts";
+import { BoundedCache, type BoundedCacheOptions } from "./socket/caches.ts";
+import type { Socket } from "./socket/socket.ts";
 
 /** What is kept of the counts of other messages than those of the ledger. */
 const PASSING: BoundedCacheOptions = { maxEntries: 1_000, lifetimeMs: 60 * 60_000 };

@@ -4,13 +4,13 @@ import type { Announcer } from "../announcer.ts";
 import type { SessionRecord } from "../store/session_records.ts";
 import type { Store } from "../store/store.ts";
 import type { Inbound } from "./inbound/inbound.ts";
-import { AwaitedContent } from "./placeholders.ts";
+import { AwaitedContent } from "./inbound/placeholders.ts";
 import type { Receipt, Receipts } from "./receipts.ts";
 import { findSent, retryCounts } from "./resends.ts";
-import type { Effect } from "./signal_keys.ts";
-import type { Socket } from "./socket.ts";
+import type { Effect } from "./signal/signal_keys.ts";
+import type { Socket } from "./socket/socket.ts";
 import { Transmissions } from "./transmissions.ts";
-import type { Vitals } from "./vitals.ts";
+import type { Vitals } from "./vitals/vitals.ts";
 
 /** What messages and receipts become durable with. */
 export interface TrafficContext {

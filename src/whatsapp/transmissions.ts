@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isJidGroup, type proto } from "@whiskeysockets/baileys";
-import { CONNECTION_CLOSED, describe } from "./close_codes.ts";
-import { QUERY_TIMEOUT_MS, type Socket } from "./socket.ts";
+import { CONNECTION_CLOSED, describe } from "./socket/close_codes.ts";
+import { QUERY_TIMEOUT_MS, type Socket } from "./socket/socket.ts";
 
 /** What became of a message that was handed to the socket. */
 export type Transmission =

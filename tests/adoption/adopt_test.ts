@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import { join } from "node:path";
 import { mountSmallDisk, noSmallDisk } from "../faults/small_disk.ts";
 import { StoreError } from "../../src/store/database.ts";
-import { credsChange } from "../../src/whatsapp/auth_state.ts";
+import { credsChange } from "../../src/whatsapp/signal/auth_state.ts";
 import { NAME, StateFolder } from "./folders.ts";
 
 /** Root may read everything, unless that right was taken from it. */

@@ -8,7 +8,7 @@ import { makeLog } from "../../src/log.ts";
 import type { AtStart } from "../../src/store/session_records.ts";
 import { Database } from "../../src/store/database.ts";
 import { makeStore, type Store } from "../../src/store/store.ts";
-import { loadCreds } from "../../src/whatsapp/auth_state.ts";
+import { loadCreds } from "../../src/whatsapp/signal/auth_state.ts";
 
 /** The folder of number 6. */
 export const NAME = "session_6_+221771234567";

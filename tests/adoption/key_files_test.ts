@@ -9,8 +9,8 @@ import type { AuthFolder } from "../../src/adoption/auth_folders.ts";
 import { keyNameOf, reviveText } from "../../src/adoption/key_files.ts";
 import { Credentials } from "../../src/store/credentials.ts";
 import { Database } from "../../src/store/database.ts";
-import { loadAuthState } from "../../src/whatsapp/auth_state.ts";
-import { durableSignalRepository } from "../../src/whatsapp/signal_repository.ts";
+import { loadAuthState } from "../../src/whatsapp/signal/auth_state.ts";
+import { durableSignalRepository } from "../../src/whatsapp/signal/signal_repository.ts";
 import golden from "./golden_6_6.json" with { type: "json" };
 
 /** A folder with these files. */

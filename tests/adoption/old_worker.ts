@@ -1,7 +1,7 @@
 /** The worker before this one: bare Baileys on `useMultiFileAuthState`, as its folders show that it was. */
 import { join } from "node:path";
 import { useMultiFileAuthState } from "@whiskeysockets/baileys";
-import { hardenBaileys } from "../../src/whatsapp/hardening.ts";
+import { hardenBaileys } from "../../src/whatsapp/socket/hardening.ts";
 import type { Line } from "../sessions/steps.ts";
 import type { Stack } from "../stack.ts";
 import { BareClient, pair } from "../stand_in/bare_client.ts";

@@ -7,8 +7,8 @@
 import process from "node:process";
 import { makeWASocket, type WASocket } from "@whiskeysockets/baileys";
 import pino from "pino";
-import { hardenBaileys } from "../../src/whatsapp/hardening.ts";
-import { spareBaileysStackTraces } from "../../src/whatsapp/stack_traces.ts";
+import { hardenBaileys } from "../../src/whatsapp/socket/hardening.ts";
+import { spareBaileysStackTraces } from "../../src/whatsapp/socket/stack_traces.ts";
 import { MemoryAuth } from "../stand_in/memory_auth.ts";
 
 /** What it is told. */

@@ -6,7 +6,7 @@
 
 import { makeWASocket, useMultiFileAuthState } from "@whiskeysockets/baileys";
 import { pino } from "pino";
-import { hardenBaileys } from "../../src/whatsapp/hardening.ts";
+import { hardenBaileys } from "../../src/whatsapp/socket/hardening.ts";
 
 /** What it is told. */
 export interface RawSessionsTask {

@@ -13,8 +13,8 @@ import { loadConfig } from "../../src/config/load.ts";
 import { EXIT } from "../../src/exit_codes.ts";
 import { Database } from "../../src/store/database.ts";
 import { makeStore, type Store } from "../../src/store/store.ts";
-import { loadAuthState } from "../../src/whatsapp/auth_state.ts";
-import { serialise } from "../../src/whatsapp/stored_keys.ts";
+import { loadAuthState } from "../../src/whatsapp/signal/auth_state.ts";
+import { serialise } from "../../src/whatsapp/signal/stored_keys.ts";
 import { Installation } from "../preflight/installation.ts";
 
 const PHONE = "221771234567";

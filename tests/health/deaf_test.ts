@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
-import type { ProbeTimings } from "../../src/whatsapp/probe.ts";
-import type { VitalsReport } from "../../src/whatsapp/vitals.ts";
+import type { ProbeTimings } from "../../src/whatsapp/vitals/probe.ts";
+import type { VitalsReport } from "../../src/whatsapp/vitals/vitals.ts";
 import type { Received } from "../backend/backend.ts";
 import { sharedBroker } from "../rabbitmq/shared.ts";
 import {

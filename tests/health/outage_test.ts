@@ -6,7 +6,7 @@ import { makeLog } from "../../src/log.ts";
 import { Database } from "../../src/store/database.ts";
 import type { OutboxMessage } from "../../src/store/outbox.ts";
 import { makeStore } from "../../src/store/store.ts";
-import type { Session } from "../../src/whatsapp/session.ts";
+import type { Session } from "../../src/whatsapp/session/session.ts";
 
 const HOUR_MS = 60 * 60_000;
 const STATUS_INTERVAL_MS = 30_000;

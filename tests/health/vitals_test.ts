@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import type { WorkerReport } from "../../src/contract/events.ts";
-import type { VitalsReport } from "../../src/whatsapp/vitals.ts";
+import type { VitalsReport } from "../../src/whatsapp/vitals/vitals.ts";
 import { until } from "../bridge/bridge.ts";
 import { sharedBroker } from "../rabbitmq/shared.ts";
 import { answer, event, FRIEND, health, LINE, sendText, stateOf } from "../sessions/steps.ts";

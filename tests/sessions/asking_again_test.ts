@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import { Database } from "../../src/store/database.ts";
-import type { VitalsReport } from "../../src/whatsapp/vitals.ts";
+import type { VitalsReport } from "../../src/whatsapp/vitals/vitals.ts";
 import { sharedBroker } from "../rabbitmq/shared.ts";
 import { pair, type Stack, startStack } from "../stack.ts";
 import { answer, assertNoErrorsLogged, event, events, FRIEND, LINE, sendText, stateOf } from "./steps.ts";

@@ -3,7 +3,7 @@
 import { strict as assert } from "node:assert";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { healthOf, type SessionState } from "../../src/whatsapp/states.ts";
+import { healthOf, type SessionState } from "../../src/whatsapp/session/states.ts";
 import type { Received } from "../backend/backend.ts";
 import { until } from "../bridge/bridge.ts";
 import { sharedBroker } from "../rabbitmq/shared.ts";

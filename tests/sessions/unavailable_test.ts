@@ -3,7 +3,7 @@
 import { strict as assert } from "node:assert";
 import type { proto } from "@whiskeysockets/baileys";
 import { Database } from "../../src/store/database.ts";
-import type { VitalsReport } from "../../src/whatsapp/vitals.ts";
+import type { VitalsReport } from "../../src/whatsapp/vitals/vitals.ts";
 import { sharedBroker } from "../rabbitmq/shared.ts";
 import { pair, type Stack, startStack } from "../stack.ts";
 import { element } from "../stand_in/nodes.ts";

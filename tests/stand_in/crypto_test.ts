@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { Curve, proto } from "@whiskeysockets/baileys";
 import { issueCertificate } from "./certificate.ts";
-import { verifyXeddsa } from "../../src/whatsapp/xeddsa.ts";
+import { verifyXeddsa } from "../../src/whatsapp/socket/xeddsa.ts";
 
 Deno.test("verifyXeddsa() takes what libsignal signs and nothing tampered with", () => {
   for (let round = 0; round < 10; round++) {

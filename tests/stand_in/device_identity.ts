@@ -13,7 +13,7 @@ import {
 } from "@whiskeysockets/baileys";
 import type { KeyPair } from "@whiskeysockets/baileys";
 import type { Companion } from "./companion.ts";
-import { verifyXeddsa } from "../../src/whatsapp/xeddsa.ts";
+import { verifyXeddsa } from "../../src/whatsapp/socket/xeddsa.ts";
 
 /** What the phone signed, and the sealed form the companion gets. */
 export interface SignedByPhone {

@@ -4,7 +4,7 @@ import { Curve, WA_CERT_DETAILS } from "@whiskeysockets/baileys";
 import { BareClient, pair } from "./bare_client.ts";
 import { MemoryAuth } from "./memory_auth.ts";
 import { type StandIn, startStandIn } from "./stand_in.ts";
-import { verifyXeddsa } from "../../src/whatsapp/xeddsa.ts";
+import { verifyXeddsa } from "../../src/whatsapp/socket/xeddsa.ts";
 
 const OWN = "221771234567";
 const FRIEND = "221780000001";

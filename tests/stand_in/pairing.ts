@@ -11,7 +11,7 @@ import { childBytes, element } from "./nodes.ts";
 import type { PairingCodeExchange } from "./pairing_code.ts";
 import type { Phone } from "./phone.ts";
 import { PreKeyShelf } from "./prekeys.ts";
-import { verifyXeddsa } from "../../src/whatsapp/xeddsa.ts";
+import { verifyXeddsa } from "../../src/whatsapp/socket/xeddsa.ts";
 
 interface Ref {
   text: string;

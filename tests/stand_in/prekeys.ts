@@ -9,7 +9,7 @@ import {
 } from "@whiskeysockets/baileys";
 import type { BinaryNode } from "@whiskeysockets/baileys";
 import { childBytes, childUint, element } from "./nodes.ts";
-import { verifyXeddsa } from "../../src/whatsapp/xeddsa.ts";
+import { verifyXeddsa } from "../../src/whatsapp/socket/xeddsa.ts";
 
 /** A public key under a number; `signature` by the identity key for signed prekeys. Keys have 32 bytes. */
 export interface PublicPreKey {

@@ -17,7 +17,7 @@ import type {
 } from "@whiskeysockets/baileys";
 import { pino } from "pino";
 import type { PreKeyBundle } from "./prekeys.ts";
-import { SessionTrials } from "../../src/whatsapp/session_trials.ts";
+import { SessionTrials } from "../../src/whatsapp/signal/session_trials.ts";
 import { quietLibsignal } from "./quiet_libsignal.ts";
 
 /** Signal's two kinds of message: `pkmsg` opens a session, `msg` continues one. */

@@ -9,7 +9,7 @@ import {
 } from "@whiskeysockets/baileys";
 import { Credentials } from "../../src/store/credentials.ts";
 import { Database } from "../../src/store/database.ts";
-import { CredentialsUnreadable, loadAuthState } from "../../src/whatsapp/auth_state.ts";
+import { CredentialsUnreadable, loadAuthState } from "../../src/whatsapp/signal/auth_state.ts";
 
 type KeyType = keyof SignalDataTypeMap;
 

@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import { Backoff, YIELDED } from "../../src/whatsapp/backoff.ts";
+import { Backoff, YIELDED } from "../../src/whatsapp/session/backoff.ts";
 
 const pauses = (backoff: Backoff, count: number) => Array.from({ length: count }, () => backoff.nextMs());
 

@@ -5,8 +5,8 @@ import {
   type SignalKeyStoreWithTransaction,
 } from "@whiskeysockets/baileys";
 import pino from "pino";
-import { BoundedCache, boundLidMappings } from "../../src/whatsapp/caches.ts";
-import { baileysLogger } from "../../src/whatsapp/baileys_logger.ts";
+import { BoundedCache, boundLidMappings } from "../../src/whatsapp/socket/caches.ts";
+import { baileysLogger } from "../../src/whatsapp/socket/baileys_logger.ts";
 import { MemoryAuth } from "../stand_in/memory_auth.ts";
 
 Deno.test("BoundedCache keeps the newest, and no more than it may", () => {

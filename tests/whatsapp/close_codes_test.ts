@@ -1,5 +1,10 @@
 import { strict as assert } from "node:assert";
-import { closureOf, closureOfUpgrade, describe, type Reaction } from "../../src/whatsapp/close_codes.ts";
+import {
+  closureOf,
+  closureOfUpgrade,
+  describe,
+  type Reaction,
+} from "../../src/whatsapp/socket/close_codes.ts";
 
 const REACTIONS: readonly [code: number, message: string, reason: string, reaction: Reaction][] = [
   [400, "Connection Failure", "login_failed", "reconnect"],

@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import { ConnectGate } from "../../src/whatsapp/connect_gate.ts";
+import { ConnectGate } from "../../src/whatsapp/session/connect_gate.ts";
 
 /**
  * A gate on a machine of its own: connects cost CPU, most of it a while after they began, and the event loop does one

@@ -2,9 +2,9 @@
 
 import pino from "pino";
 import type { Store } from "../../src/store/store.ts";
-import { ConnectGate } from "../../src/whatsapp/connect_gate.ts";
-import type { RunContext } from "../../src/whatsapp/run.ts";
-import { WebVersions } from "../../src/whatsapp/web_version.ts";
+import { ConnectGate } from "../../src/whatsapp/session/connect_gate.ts";
+import type { RunContext } from "../../src/whatsapp/session/run.ts";
+import { WebVersions } from "../../src/whatsapp/session/web_version.ts";
 
 /** A gate of its own, and the versions a new worker knows. */
 export function connecting({ memory }: Store, webUrl: string): Pick<RunContext, "gate" | "webVersions"> {

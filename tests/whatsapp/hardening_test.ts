@@ -2,9 +2,9 @@ import { strict as assert } from "node:assert";
 import { Buffer } from "node:buffer";
 import { Curve, makeNoiseHandler, NOISE_WA_HEADER, proto } from "@whiskeysockets/baileys";
 import pino from "pino";
-import { baileysLogger } from "../../src/whatsapp/baileys_logger.ts";
-import { hardenBaileys } from "../../src/whatsapp/hardening.ts";
-import { UntrustedServer } from "../../src/whatsapp/server_certificate.ts";
+import { baileysLogger } from "../../src/whatsapp/socket/baileys_logger.ts";
+import { hardenBaileys } from "../../src/whatsapp/socket/hardening.ts";
+import { UntrustedServer } from "../../src/whatsapp/socket/server_certificate.ts";
 import { BareClient } from "../stand_in/bare_client.ts";
 import { MemoryAuth } from "../stand_in/memory_auth.ts";
 import {

@@ -6,7 +6,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 // @ts-types="@types/ws"
 import { type WebSocket, WebSocketServer } from "ws";
-import type { Closure } from "../../src/whatsapp/close_codes.ts";
+import type { Closure } from "../../src/whatsapp/socket/close_codes.ts";
 import { loneSocket } from "./lone_socket.ts";
 
 /** Long for a server on this machine, short for a test. */

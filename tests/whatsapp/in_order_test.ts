@@ -1,8 +1,8 @@
 import { strict as assert } from "node:assert";
 import { EventEmitter } from "node:events";
 import type { BinaryNode } from "@whiskeysockets/baileys";
-import { Backlog } from "../../src/whatsapp/backlog.ts";
-import { type InOrderOptions, takeInOrder } from "../../src/whatsapp/in_order.ts";
+import { Backlog } from "../../src/whatsapp/socket/backlog.ts";
+import { type InOrderOptions, takeInOrder } from "../../src/whatsapp/socket/in_order.ts";
 
 const EVENT = "CB:message";
 

@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import { KeyCache } from "../../src/whatsapp/key_cache.ts";
+import { KeyCache } from "../../src/whatsapp/signal/key_cache.ts";
 
 const KIB = "k".repeat(1024);
 

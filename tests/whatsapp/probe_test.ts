@@ -3,7 +3,7 @@ import { strict as assert } from "node:assert";
 import { install } from "@sinonjs/fake-timers";
 import type { BinaryNode } from "@whiskeysockets/baileys";
 import pino from "pino";
-import { Probe, type Verdict } from "../../src/whatsapp/probe.ts";
+import { Probe, type Verdict } from "../../src/whatsapp/vitals/probe.ts";
 
 const HOUR_S = 60 * 60;
 

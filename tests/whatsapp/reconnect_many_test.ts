@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import { ConnectGate } from "../../src/whatsapp/connect_gate.ts";
+import { ConnectGate } from "../../src/whatsapp/session/connect_gate.ts";
 import { startStandIn } from "../stand_in/stand_in.ts";
 import { LoneSession } from "./lone_session.ts";
 

@@ -8,8 +8,8 @@ import {
 } from "@whiskeysockets/baileys";
 import { Database } from "../../src/store/database.ts";
 import { makeStore } from "../../src/store/store.ts";
-import { loadAuthState } from "../../src/whatsapp/auth_state.ts";
-import { durableSignalRepository } from "../../src/whatsapp/signal_repository.ts";
+import { loadAuthState } from "../../src/whatsapp/signal/auth_state.ts";
+import { durableSignalRepository } from "../../src/whatsapp/signal/signal_repository.ts";
 import { SignalPeer } from "../stand_in/signal_peer.ts";
 
 const OWN = "100000000000001@lid";

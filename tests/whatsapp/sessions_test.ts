@@ -6,7 +6,7 @@ import { makeStore } from "../../src/store/store.ts";
 import { Inbound } from "../../src/whatsapp/inbound/inbound.ts";
 import { Receipts } from "../../src/whatsapp/receipts.ts";
 import { connecting } from "./connecting.ts";
-import { type NumberLeases, Sessions } from "../../src/whatsapp/sessions.ts";
+import { type NumberLeases, Sessions } from "../../src/whatsapp/session/sessions.ts";
 
 const CREATE = { action: "create", numberId: 6, phoneNumber: "221771234567" } as const;
 

@@ -2,8 +2,8 @@ import { strict as assert } from "node:assert";
 import { Buffer } from "node:buffer";
 import { Database } from "../../src/store/database.ts";
 import { makeStore } from "../../src/store/store.ts";
-import { loadAuthState } from "../../src/whatsapp/auth_state.ts";
-import { SignalKeys } from "../../src/whatsapp/signal_keys.ts";
+import { loadAuthState } from "../../src/whatsapp/signal/auth_state.ts";
+import { SignalKeys } from "../../src/whatsapp/signal/signal_keys.ts";
 
 /** Keys over a store in memory, and what of them is on disk. */
 async function setUp() {

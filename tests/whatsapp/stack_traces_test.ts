@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import { promiseTimeout } from "@whiskeysockets/baileys";
-import { spareBaileysStackTraces } from "../../src/whatsapp/stack_traces.ts";
+import { spareBaileysStackTraces } from "../../src/whatsapp/socket/stack_traces.ts";
 
 Deno.test("spareBaileysStackTraces() takes away what Baileys keeps for a timeout, and no other trace", async () => {
   const before = new Error("before").stack;

@@ -1,5 +1,10 @@
 import { strict as assert } from "node:assert";
-import { type Condition, type Health, healthOf, type SessionState } from "../../src/whatsapp/states.ts";
+import {
+  type Condition,
+  type Health,
+  healthOf,
+  type SessionState,
+} from "../../src/whatsapp/session/states.ts";
 
 const WELL: Condition = { deaf: false, warnings: [] };
 const DEAF: Condition = { deaf: true, warnings: ["restricted"] };

@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Socket } from "../../src/whatsapp/socket.ts";
+import type { Socket } from "../../src/whatsapp/socket/socket.ts";
 import { Transmissions } from "../../src/whatsapp/transmissions.ts";
 
 const FRIEND = "221779999999@s.whatsapp.net";

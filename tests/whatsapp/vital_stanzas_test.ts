@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import type { BinaryNode } from "@whiskeysockets/baileys";
-import { isMessageOfOthers, phoneSeenIn, prekeyCountIn } from "../../src/whatsapp/vital_stanzas.ts";
-import { Withheld } from "../../src/whatsapp/withheld.ts";
+import { isMessageOfOthers, phoneSeenIn, prekeyCountIn } from "../../src/whatsapp/vitals/vital_stanzas.ts";
+import { Withheld } from "../../src/whatsapp/session/withheld.ts";
 
 const OWN = { jid: "221771234567:3@s.whatsapp.net", lid: "9900000001@lid" };
 const NOW_MS = 1_733_396_400_500;

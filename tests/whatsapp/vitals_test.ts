@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import pino from "pino";
 import { Database } from "../../src/store/database.ts";
 import { makeStore } from "../../src/store/store.ts";
-import { Vitals } from "../../src/whatsapp/vitals.ts";
+import { Vitals } from "../../src/whatsapp/vitals/vitals.ts";
 
 const HOUR_MS = 60 * 60_000;
 const DAY_MS = 24 * HOUR_MS;

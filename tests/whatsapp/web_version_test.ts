@@ -4,8 +4,8 @@ import { DEFAULT_CONNECTION_CONFIG } from "@whiskeysockets/baileys";
 import pino from "pino";
 import { Database } from "../../src/store/database.ts";
 import { makeStore } from "../../src/store/store.ts";
-import { fetchWebVersion, webPageUrl } from "../../src/whatsapp/web_page.ts";
-import { WebVersions } from "../../src/whatsapp/web_version.ts";
+import { fetchWebVersion, webPageUrl } from "../../src/whatsapp/session/web_page.ts";
+import { WebVersions } from "../../src/whatsapp/session/web_version.ts";
 import { startStandIn } from "../stand_in/stand_in.ts";
 
 const [, , REVISION] = DEFAULT_CONNECTION_CONFIG.version;

@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import { EventEmitter } from "node:events";
-import { whileOpen } from "../../src/whatsapp/while_open.ts";
+import { whileOpen } from "../../src/whatsapp/socket/while_open.ts";
 
 type Baileys = Parameters<typeof whileOpen>[0];
 

@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import { Buffer } from "node:buffer";
 import { randomBytes, randomInt } from "node:crypto";
 import { Curve } from "@whiskeysockets/baileys";
-import { signXeddsa, verifyXeddsa } from "../../src/whatsapp/xeddsa.ts";
+import { signXeddsa, verifyXeddsa } from "../../src/whatsapp/socket/xeddsa.ts";
 import { libsignal } from "../stand_in/libsignal.ts";
 
 /** Of each kind. libsignal takes 50 ms for all it has to do with one. */

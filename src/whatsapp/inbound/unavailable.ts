@@ -6,7 +6,7 @@ import {
   isJidNewsletter,
   type WAMessage,
 } from "@whiskeysockets/baileys";
-import type { OwnAddresses } from "../vital_stanzas.ts";
+import type { OwnAddresses } from "../vitals/vital_stanzas.ts";
 
 /** What the phone has not either, or does not hand on. Baileys does not ask for it, nor does WhatsApp Web. */
 const NEVER_HANDED_ON: ReadonlySet<string | undefined> = new Set([

@@ -7,7 +7,7 @@ import { stringifyJson } from "../../contract/json.ts";
 import type { SendRecord } from "../../store/ledger.ts";
 import type { Store } from "../../store/store.ts";
 import type { Receipts, SendFailure } from "../receipts.ts";
-import type { Session } from "../session.ts";
+import type { Session } from "../session/session.ts";
 import type { Transmission } from "../transmissions.ts";
 import { fingerprint, whatsappIdOf } from "./message_id.ts";
 import { refusalOf } from "./refusals.ts";

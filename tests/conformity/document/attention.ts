@@ -82,7 +82,7 @@ export const ATTENTION: readonly Row[] = [
       "sessions.qr_module",
       "`src/services/sessionManager.js`",
       "a module of its own",
-      repository.filesExist("src/whatsapp/qr.ts"),
+      repository.filesExist("src/whatsapp/pairing/qr.ts"),
     ),
     superseded(355, "sessions.qr_package", "npm install qrcode", "deno.json", repository.qrIsMadeWithQrcode),
     holds(358, "sessions.qr_corrected", "Modifier le code de génération QR", sessions.qrIsAPicture),

@@ -100,7 +100,7 @@ export const POINTS: readonly Row[] = [
       "sessions.module",
       "Gestion des Sessions (sessionManager.js)",
       "one state machine a number",
-      repository.filesExist("src/whatsapp/sessions.ts", "src/whatsapp/session.ts"),
+      repository.filesExist("src/whatsapp/session/sessions.ts", "src/whatsapp/session/session.ts"),
     ),
   ]),
   ...section("#### Création de Session", [

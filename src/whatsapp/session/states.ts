@@ -1,4 +1,4 @@
-import type { HealthStatus } from "../contract/events.ts";
+import type { HealthStatus } from "../../contract/events.ts";
 
 /** Where a session stands. */
 export type SessionState =

@@ -13,7 +13,7 @@ import makeWASocket, {
 import type { Logger } from "pino";
 // @ts-types="@types/ws"
 import type { WebSocket } from "ws";
-import type { StoredAuthState } from "./auth_state.ts";
+import type { StoredAuthState } from "../signal/auth_state.ts";
 import { Backlog } from "./backlog.ts";
 import { baileysLogger } from "./baileys_logger.ts";
 import { socketCaches, spareRecentMessages } from "./caches.ts";
@@ -24,19 +24,19 @@ import {
   closureOfUpgrade,
   closureOfVerdict,
 } from "./close_codes.ts";
-import { Identities } from "./identities.ts";
+import { Identities } from "../identities.ts";
 import { forgetUnused, isFirstHistory } from "./history.ts";
-import { plainMessages } from "./inbound/plain_messages.ts";
-import { Stanzas } from "./inbound/stanzas.ts";
-import { unavailableIn } from "./inbound/unavailable.ts";
+import { plainMessages } from "../inbound/plain_messages.ts";
+import { Stanzas } from "../inbound/stanzas.ts";
+import { unavailableIn } from "../inbound/unavailable.ts";
 import { takeInOrder } from "./in_order.ts";
-import { Probe, type ProbeTimings } from "./probe.ts";
-import { watchReachout } from "./reachout.ts";
-import { type Receipt, receiptOf } from "./receipts.ts";
-import { limitRequests, MAX_RETRY_COUNT } from "./retry_limits.ts";
-import { type Effect, effectOf } from "./signal_keys.ts";
-import { durableSignalRepository } from "./signal_repository.ts";
-import type { ReachoutTimelock } from "./vitals.ts";
+import { Probe, type ProbeTimings } from "../vitals/probe.ts";
+import { watchReachout } from "../vitals/reachout.ts";
+import { type Receipt, receiptOf } from "../receipts.ts";
+import { limitRequests, MAX_RETRY_COUNT } from "../retry_limits.ts";
+import { type Effect, effectOf } from "../signal/signal_keys.ts";
+import { durableSignalRepository } from "../signal/signal_repository.ts";
+import type { ReachoutTimelock } from "../vitals/vitals.ts";
 
 const CONNECT_TIMEOUT_MS = 20_000;
 /** How long it may take to answer a query. Baileys goes on after that, as if it had answered with nothing. */

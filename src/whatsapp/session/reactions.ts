@@ -1,8 +1,8 @@
-import type { Statement } from "../store/database.ts";
-import type { CredentialsUnreadable } from "./auth_state.ts";
-import { type Closure, obstacleOf } from "./close_codes.ts";
+import type { Statement } from "../../store/database.ts";
+import type { CredentialsUnreadable } from "../signal/auth_state.ts";
+import { type Closure, obstacleOf } from "../socket/close_codes.ts";
 import type { Exchange } from "./exchange.ts";
-import type { Pairing } from "./pairing.ts";
+import type { Pairing } from "../pairing/pairing.ts";
 import type { Retries } from "./retries.ts";
 import type { Standing, StandingContext } from "./standing.ts";
 import { OUTDATED_SENTENCE, type WebVersion, type WebVersions } from "./web_version.ts";

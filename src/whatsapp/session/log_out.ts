@@ -1,6 +1,6 @@
-import type { Statement } from "../store/database.ts";
-import type { Closure } from "./close_codes.ts";
-import type { Socket } from "./socket.ts";
+import type { Statement } from "../../store/database.ts";
+import type { Closure } from "../socket/close_codes.ts";
+import type { Socket } from "../socket/socket.ts";
 import type { Standing } from "./standing.ts";
 import { unlink } from "./unlink.ts";
 

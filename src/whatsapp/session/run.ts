@@ -1,27 +1,27 @@
 import type { BinaryNode } from "@whiskeysockets/baileys";
-import type { EventFields } from "../announcer.ts";
-import type { Statement } from "../store/database.ts";
-import { pause } from "../waiting.ts";
+import type { EventFields } from "../../announcer.ts";
+import type { Statement } from "../../store/database.ts";
+import { pause } from "../../waiting.ts";
 import {
   CredentialsUnreadable,
   hasLoggedIn,
   isLinked,
   loadAuthState,
   type StoredAuthState,
-} from "./auth_state.ts";
-import { type Closure, isUntrusted } from "./close_codes.ts";
+} from "../signal/auth_state.ts";
+import { type Closure, isUntrusted } from "../socket/close_codes.ts";
 import type { ConnectGate } from "./connect_gate.ts";
 import { connectedFields } from "./connected_event.ts";
 import { Exchange } from "./exchange.ts";
 import { LogOut, NO_ANSWER } from "./log_out.ts";
-import { type Invitation, Pairing } from "./pairing.ts";
-import { askPhoneForSign } from "./phone_sign.ts";
-import { PairingCodeRefused } from "./pairing_code.ts";
-import type { ProbeTimings } from "./probe.ts";
+import { type Invitation, Pairing } from "../pairing/pairing.ts";
+import { askPhoneForSign } from "../vitals/phone_sign.ts";
+import { PairingCodeRefused } from "../pairing/pairing_code.ts";
+import type { ProbeTimings } from "../vitals/probe.ts";
 import { Reactions, type ReactionsContext, type RunOwner } from "./reactions.ts";
 import { Retries } from "./retries.ts";
-import { type LinkedAccount, openSocket, type QrOffer, type Socket } from "./socket.ts";
-import type { Traffic } from "./traffic.ts";
+import { type LinkedAccount, openSocket, type QrOffer, type Socket } from "../socket/socket.ts";
+import type { Traffic } from "../traffic.ts";
 import type { WebVersion } from "./web_version.ts";
 
 /** How long a socket may take that quietly takes the place of another: then it is news that there is none. */

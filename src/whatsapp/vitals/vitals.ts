@@ -1,8 +1,8 @@
 import { type BinaryNode, proto, type WAMessage } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
-import type { Store } from "../store/store.ts";
-import { person } from "./identities.ts";
-import type { HealthWarning } from "./states.ts";
+import type { Store } from "../../store/store.ts";
+import { person } from "../identities.ts";
+import type { HealthWarning } from "../session/states.ts";
 import { isMessageOfOthers, type OwnAddresses, phoneSeenIn, prekeyCountIn } from "./vital_stanzas.ts";
 
 /** WhatsApp unlinks a companion whose phone was away for 14 days; this long before there is still time to fetch it. */

@@ -1,4 +1,4 @@
-import type { Verdict } from "./probe.ts";
+import type { Verdict } from "../vitals/probe.ts";
 import { UntrustedServer } from "./server_certificate.ts";
 
 /** What a session does when its socket is closed. */

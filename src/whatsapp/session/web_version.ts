@@ -1,7 +1,7 @@
 import { DEFAULT_CONNECTION_CONFIG, type WAVersion } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
-import type { Memory } from "../store/memory.ts";
-import { unlessAborted } from "../waiting.ts";
+import type { Memory } from "../../store/memory.ts";
+import { unlessAborted } from "../../waiting.ts";
 import { fetchWebVersion } from "./web_page.ts";
 
 /** How long after WhatsApp's page was asked for the version it is not asked again. */

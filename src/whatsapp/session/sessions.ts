@@ -1,10 +1,10 @@
 import type { Logger } from "pino";
-import type { Announcer } from "../announcer.ts";
-import type { SessionAction, SessionCommand } from "../contract/commands.ts";
-import { type Id, idText } from "../contract/ids.ts";
-import { stringifyJson } from "../contract/json.ts";
-import type { PairingMethod, SessionRecord } from "../store/session_records.ts";
-import type { Store } from "../store/store.ts";
+import type { Announcer } from "../../announcer.ts";
+import type { SessionAction, SessionCommand } from "../../contract/commands.ts";
+import { type Id, idText } from "../../contract/ids.ts";
+import { stringifyJson } from "../../contract/json.ts";
+import type { PairingMethod, SessionRecord } from "../../store/session_records.ts";
+import type { Store } from "../../store/store.ts";
 import { type Changes, Session, type SessionContext } from "./session.ts";
 
 /** Who may open a number. No socket is opened without the lease on its number. */

@@ -1,6 +1,6 @@
 import { type BinaryNode, S_WHATSAPP_NET } from "@whiskeysockets/baileys";
-import type { Socket } from "./socket.ts";
-import { whileOpen } from "./while_open.ts";
+import type { Socket } from "../socket/socket.ts";
+import { whileOpen } from "../socket/while_open.ts";
 
 /** How long WhatsApp may take to answer. */
 const PATIENCE_MS = 10_000;

@@ -6,12 +6,12 @@
 
 import { jidNormalizedUser, proto, type WAMessage } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
-import type { Statement } from "../store/database.ts";
-import type { Placeholder } from "../store/placeholders.ts";
-import type { Store } from "../store/store.ts";
-import { person } from "./identities.ts";
-import type { Socket } from "./socket.ts";
-import type { Vitals } from "./vitals.ts";
+import type { Statement } from "../../store/database.ts";
+import type { Placeholder } from "../../store/placeholders.ts";
+import type { Store } from "../../store/store.ts";
+import { person } from "../identities.ts";
+import type { Socket } from "../socket/socket.ts";
+import type { Vitals } from "../vitals/vitals.ts";
 
 /** No phone hands on what is older. */
 const HANDED_ON_MS = 14 * 24 * 60 * 60_000;

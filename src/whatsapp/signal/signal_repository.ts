@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { DEFAULT_CONNECTION_CONFIG, type SignalRepositoryWithLIDStore } from "@whiskeysockets/baileys";
 import type { StoredAuthState } from "./auth_state.ts";
-import { boundLidMappings } from "./caches.ts";
+import { boundLidMappings } from "../socket/caches.ts";
 import { type Effect, SignalKeys } from "./signal_keys.ts";
 
 /** Makes Baileys' Signal repository, as its socket asks for one. */

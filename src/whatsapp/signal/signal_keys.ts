@@ -3,9 +3,9 @@ import type {
   SignalDataTypeMap,
   SignalKeyStoreWithTransaction,
 } from "@whiskeysockets/baileys";
-import type { Statement } from "../store/database.ts";
+import type { Statement } from "../../store/database.ts";
 import type { StoredAuthState } from "./auth_state.ts";
-import { Identities } from "./identities.ts";
+import { Identities } from "../identities.ts";
 import { SessionTrials } from "./session_trials.ts";
 
 /** What becomes durable together with a change of keys. */

@@ -6,8 +6,8 @@ import {
   type SignalDataSet,
   type SignalDataTypeMap,
 } from "@whiskeysockets/baileys";
-import type { CredentialChange, Credentials } from "../store/credentials.ts";
-import type { Statement } from "../store/database.ts";
+import type { CredentialChange, Credentials } from "../../store/credentials.ts";
+import type { Statement } from "../../store/database.ts";
 import { KeyCache } from "./key_cache.ts";
 import { isKeyPair } from "./key_pair.ts";
 import { parseKey, serialise } from "./stored_keys.ts";

@@ -1,16 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { proto } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
-import type { EventOptions } from "../announcer.ts";
-import type { Statement } from "../store/database.ts";
-import type { PairingMethod, SessionRecord } from "../store/session_records.ts";
-import { CredentialsUnreadable, loadCreds } from "./auth_state.ts";
-import type { Invitation } from "./pairing.ts";
+import type { EventOptions } from "../../announcer.ts";
+import type { Statement } from "../../store/database.ts";
+import type { PairingMethod, SessionRecord } from "../../store/session_records.ts";
+import { CredentialsUnreadable, loadCreds } from "../signal/auth_state.ts";
+import type { Invitation } from "../pairing/pairing.ts";
 import { Run, type RunContext } from "./run.ts";
 import { type HealthReport, Standing } from "./standing.ts";
 import type { SessionState } from "./states.ts";
-import { Traffic, type TrafficContext } from "./traffic.ts";
-import type { Transmission, TransmitOptions } from "./transmissions.ts";
+import { Traffic, type TrafficContext } from "../traffic.ts";
+import type { Transmission, TransmitOptions } from "../transmissions.ts";
 
 /** What every session of a worker is given. */
 export interface SessionContext extends TrafficContext, RunContext {

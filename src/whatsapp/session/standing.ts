@@ -1,13 +1,13 @@
 import type { Logger } from "pino";
-import type { Announcer, EventFields, EventOptions } from "../announcer.ts";
-import { sessionName } from "../contract/addresses.ts";
-import type { Id } from "../contract/ids.ts";
-import { parseJson } from "../contract/json.ts";
-import type { Statement } from "../store/database.ts";
-import type { SessionRecord } from "../store/session_records.ts";
-import type { Store } from "../store/store.ts";
+import type { Announcer, EventFields, EventOptions } from "../../announcer.ts";
+import { sessionName } from "../../contract/addresses.ts";
+import type { Id } from "../../contract/ids.ts";
+import { parseJson } from "../../contract/json.ts";
+import type { Statement } from "../../store/database.ts";
+import type { SessionRecord } from "../../store/session_records.ts";
+import type { Store } from "../../store/store.ts";
 import { type Health, healthOf, type SessionState } from "./states.ts";
-import { Vitals, type VitalsReport } from "./vitals.ts";
+import { Vitals, type VitalsReport } from "../vitals/vitals.ts";
 
 /** What a session's standing is written and told with. */
 export interface StandingContext {
