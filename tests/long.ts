@@ -16,7 +16,7 @@ const test = (file: string, environment: Part["environment"] = {}): Part => ({
 });
 
 const PARTS: Readonly<Record<string, Part>> = {
-  "1000 signatures by two libraries": test("whatsapp/xeddsa_test.ts", { SIGNATURES: "1000" }),
+  "1000 signatures by two libraries": test("whatsapp/socket/xeddsa_test.ts", { SIGNATURES: "1000" }),
   "1000 connections that come and go": test("memory/connect_close_test.ts", { CONNECT_CYCLES: "1000" }),
   "3000 contacts on one connection": test("memory/many_contacts_test.ts", { MANY_CONTACTS: "3000" }),
   "200 kills while messages come in": test("faults/kill_inbound_test.ts", { INBOUND_KILLS: "200" }),

@@ -1,0 +1,63 @@
+import { strict as assert } from "node:assert";
+import { Buffer } from "node:buffer";
+import { type BinaryNode, encodeWAMessage, type proto } from "@whiskeysockets/baileys";
+import pino from "pino";
+import { Stanzas } from "../../../src/whatsapp/inbound/stanzas.ts";
+
+const ME = { id: "221771234567:1@s.whatsapp.net", lid: "1000:1@lid" };
+const FRIEND = { lid: "2000@lid", jid: "221779999999@s.whatsapp.net" };
+
+/** A stanza with as many ciphertexts, and what came in it. */
+function stanza(attrs: Record<string, string>, ciphertexts: Buffer[]): BinaryNode {
+  const content = ciphertexts.map((bytes): BinaryNode => ({ tag: "enc", attrs: { v: "2" }, content: bytes }));
+  return { tag: "message", attrs: { id: "3AA0", t: "1733396400", type: "text", ...attrs }, content };
+}
+
+function setUp(attrs: Record<string, string>, count = 1) {
+  const stanzas = new Stanzas(pino({ level: "silent" }));
+  const ciphertexts = Array.from({ length: count }, () => Buffer.from("the same bytes"));
+  stanzas.add(stanza(attrs, ciphertexts));
+  return {
+    stanzas,
+    ciphertexts,
+    read: (message: proto.IMessage, index = 0) =>
+      stanzas.messagesOf(ciphertexts[index]!, encodeWAMessage(message), ME)[0],
+  };
+}
+
+Deno.test("Stanzas.messagesOf() builds the message that Baileys would, from the stanza around the ciphertext", () => {
+  const { read } = setUp({ from: FRIEND.lid, sender_pn: FRIEND.jid, notify: "Awa", addressing_mode: "lid" });
+  const { key, message, messageTimestamp, pushName } = read({ conversation: "salut" })!;
+  assert.deepEqual([key.remoteJid, key.remoteJidAlt, key.id, key.fromMe], [
+    FRIEND.lid,
+    FRIEND.jid,
+    "3AA0",
+    false,
+  ]);
+  assert.deepEqual([message?.conversation, messageTimestamp, pushName], ["salut", 1733396400, "Awa"]);
+});
+
+Deno.test("Stanzas.messagesOf() unwraps what another device of the account sent, and names no device", () => {
+  const { read } = setUp({ from: "1000:2@lid", recipient: "2000:5@lid" });
+  const sent = { deviceSentMessage: { destinationJid: FRIEND.lid, message: { conversation: "de moi" } } };
+  const { key, message } = read(sent)!;
+  assert.deepEqual([key.fromMe, key.remoteJid, message?.conversation], [true, FRIEND.lid, "de moi"]);
+});
+
+Deno.test("Stanzas.messagesOf() makes a message of each ciphertext of a group's stanza", () => {
+  const { read } = setUp({ from: "120363000000000001@g.us", participant: "2000:3@lid" }, 2);
+  const key = { senderKeyDistributionMessage: { groupId: "120363000000000001@g.us" } };
+  assert.ok(read(key, 0)?.message?.senderKeyDistributionMessage);
+  const text = read({ conversation: "à tous" }, 1)!;
+  assert.equal(text.message?.conversation, "à tous");
+  assert.deepEqual([text.key.remoteJid, text.key.participant], ["120363000000000001@g.us", FRIEND.lid]);
+});
+
+Deno.test("Stanzas.messagesOf() knows nothing of bytes that came in no stanza, and of what is no message", () => {
+  const { stanzas, ciphertexts, read } = setUp({ from: FRIEND.lid });
+  const padded = encodeWAMessage({ conversation: "salut" });
+  assert.deepEqual(stanzas.messagesOf(Buffer.from(ciphertexts[0]!), padded, ME), []);
+  assert.deepEqual(stanzas.messagesOf(ciphertexts[0]!, padded, undefined), []);
+  assert.deepEqual(stanzas.messagesOf(ciphertexts[0]!, Buffer.from([0xff, 0xff, 1]), ME), []);
+  assert.ok(read({ conversation: "salut" }));
+});
