@@ -41,11 +41,15 @@ function asked({ standIn }: Stack): Promise<proto.IMessageKey> {
   return standIn.phone(LINE.phoneNumber).askedFor.next("request to the phone", () => true, PATIENCE_MS);
 }
 
-/** What the state folder says is missed; for stopped workers. */
-async function missed({ environment }: Stack, change?: string): Promise<unknown[]> {
+/** What the state folder says is missed, or in another table; for stopped workers. */
+async function missed(
+  { environment }: Stack,
+  change?: string,
+  table: "placeholder" | "undecryptable" = "placeholder",
+): Promise<unknown[]> {
   const database = await Database.open(environment.SESSION_DIR!);
   if (change !== undefined) await database.commit([{ sql: change, parameters: [] }]);
-  const rows = await database.select("SELECT whatsapp_id FROM placeholder");
+  const rows = await database.select(`SELECT whatsapp_id FROM ${table}`);
   database.close();
   return rows.map(({ whatsapp_id }) => whatsapp_id);
 }
@@ -111,6 +115,7 @@ Deno.test("A phone that does not answer is asked after each login, until it is n
   await worker.stop();
   assert.equal(stack.standIn.phone(LINE.phoneNumber).askedFor.items.length, 3);
   assert.deepEqual(await missed(stack), []);
+  assert.deepEqual(await missed(stack, undefined, "undecryptable"), [ID]);
   assert(stack.logged.some((line) => line.includes("the phone did not hand on the content of a message")));
 });
 

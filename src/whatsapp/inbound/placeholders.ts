@@ -9,7 +9,7 @@ import type { Logger } from "pino";
 import type { Statement } from "../../store/database.ts";
 import type { Placeholder } from "../../store/placeholders.ts";
 import type { Store } from "../../store/store.ts";
-import { person } from "../identities.ts";
+import { type Identities, person } from "../identities.ts";
 import type { Socket } from "../socket/socket.ts";
 import type { Vitals } from "../vitals/vitals.ts";
 
@@ -65,14 +65,15 @@ export class AwaitedContent {
   }
 
   /** Asks the phone for all that is missed, one after the other, on a socket that has logged in. Never rejects. */
-  async ask({ baileys }: Socket, isOver: () => boolean): Promise<void> {
+  async ask({ baileys, identities }: Socket, isOver: () => boolean): Promise<void> {
     const { store, numberId, now, log } = this.#options;
     try {
       for (const placeholder of await store.placeholders.of(numberId)) {
         if (isOver()) return;
         const { attempts, sentAtMs, whatsappId } = placeholder;
-        if (attempts >= MAX_ATTEMPTS || now() - sentAtMs > HANDED_ON_MS) await this.#giveUp(placeholder);
-        else if (await store.placeholders.asking(placeholder)) {
+        if (attempts >= MAX_ATTEMPTS || now() - sentAtMs > HANDED_ON_MS) {
+          await this.#giveUp(placeholder, identities);
+        } else if (await store.placeholders.asking(placeholder)) {
           log().info({ whatsappId, attempts }, "the phone is asked again for the content of a message");
           // Takes two seconds, and does nothing for what was asked for on this socket already.
           await baileys.requestPlaceholderResend(keyOf(placeholder));
@@ -84,13 +85,16 @@ export class AwaitedContent {
   }
 
   /** It counts as undecryptable from the moment it came, unless the process ended just then. */
-  async #giveUp(placeholder: Placeholder): Promise<void> {
+  async #giveUp(placeholder: Placeholder, identities: Identities): Promise<void> {
     const { store, vitals, log } = this.#options;
     const { whatsappId, attempts, sentAtMs } = placeholder;
-    await vitals.message({
+    const message = {
       key: keyOf(placeholder),
       messageStubType: proto.WebMessageInfo.StubType.CIPHERTEXT,
-    });
+    };
+    // It may have been counted under its sender's other name.
+    await identities.complete(message);
+    await vitals.message(message);
     await store.commit(store.placeholders.forgetting(placeholder));
     log().warn({ whatsappId, attempts, sentAtMs }, "the phone did not hand on the content of a message");
   }
