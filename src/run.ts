@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { BrokerUnavailable } from "./broker/connection.ts";
+import { configuringEnvironment } from "./config/environment.ts";
 import { type Config, ConfigError, loadConfig, renderFaults } from "./config/load.ts";
 import { EXIT } from "./exit_codes.ts";
 import { captureConsole, makeLog } from "./log.ts";
@@ -11,7 +12,7 @@ import { startWorker } from "./worker.ts";
 export async function runWorker({ envFile }: { envFile: string | undefined }): Promise<number> {
   let config: Config;
   try {
-    config = await loadConfig({ envFile, environment: Deno.env.toObject() });
+    config = await loadConfig({ envFile, environment: configuringEnvironment() });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     console.error(error.message);

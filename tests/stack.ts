@@ -93,6 +93,8 @@ export function workerEnvironment(
     MAX_RETRY_ATTEMPTS: "3",
     MESSAGE_TIMEOUT: "30000",
     HEALTH_CHECK_INTERVAL: "60000",
+    // Workers of one machine would have to share a port.
+    HTTP_PORT: "",
     LOG_LEVEL: "trace",
     LOG_PRETTY: "false",
     NODE_ENV: "test",

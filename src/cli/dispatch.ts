@@ -1,3 +1,4 @@
+import { configuringEnvironment } from "../config/environment.ts";
 import { ConfigError, loadConfig, renderFaults } from "../config/load.ts";
 import { nearestOf } from "../config/suggest.ts";
 import { EXIT } from "../exit_codes.ts";
@@ -75,7 +76,7 @@ function checkUsage(
 
 async function carryOut(command: Command, operands: readonly string[], options: Options): Promise<number> {
   const envFile = options["env-file"];
-  const { settings, warnings } = await loadConfig({ envFile, environment: Deno.env.toObject() });
+  const { settings, warnings } = await loadConfig({ envFile, environment: configuringEnvironment() });
   const terminal = ownTerminal();
   if (warnings.length > 0) terminal.tell(renderFaults(warnings));
   return await command.run({ settings, operands, options, terminal });

@@ -21,7 +21,7 @@ function accepts(key: Key, text: string): boolean {
 
 /**
  * The first place where a value holds a known key, or with `tails` the upper-case end of one, and then `=`.
- * The key meant is probably one that is `missing` and takes what follows the `=`.
+ * The key meant probably takes what follows the `=`, is `missing`, and has to be there.
  */
 export function findAssignment(
   value: string,
@@ -36,7 +36,9 @@ export function findAssignment(
     const keys = full.length > 0 ? full : tail ? KEYS.filter((key) => key.endsWith(tail)) : [];
     if (keys.length === 0) continue;
     const rest = value.slice(index + length);
-    const likely = (key: Key) => Number(missing.has(key)) + 2 * Number(rest !== "" && accepts(key, rest));
+    const likely = (key: Key) =>
+      Number(TABLE[key].required) + 2 * Number(missing.has(key)) +
+      4 * Number(rest !== "" && accepts(key, rest));
     return { at: index, keys: keys.sort((one, other) => likely(other) - likely(one)) };
   }
   return undefined;

@@ -1,6 +1,6 @@
 /** Rules that concern more than one setting. */
 import type { Fault } from "./fault.ts";
-import { isLiteralLoopback } from "./rules.ts";
+import { isLiteralLoopback, isLoopbackHost } from "./rules.ts";
 import type { Key, Settings } from "./settings.ts";
 
 /** A fault of the setting `key`, wherever that one was given. */
@@ -104,10 +104,27 @@ function tlsFaults(settings: Partial<Settings>): CrossFault[] {
   ];
 }
 
+function httpFaults(
+  { HTTP_HOST: host, HTTP_PORT: port, HTTP_TOKEN: token }: Partial<Settings>,
+): CrossFault[] {
+  if (host === undefined || port === undefined || isLoopbackHost(host) || token !== undefined) return [];
+  return [{
+    key: "HTTP_HOST",
+    code: "token_missing",
+    message: "Others than this machine could ask, and no HTTP_TOKEN keeps them from it",
+    remedy: "Set HTTP_TOKEN (openssl rand -hex 24), or HTTP_HOST=127.0.0.1",
+  }];
+}
+
 /** Checks the settings that are there against each other. */
 export function crossFaults(
   settings: Partial<Settings>,
   environment: Readonly<Record<string, string>>,
 ): CrossFault[] {
-  return [...queueFaults(settings), ...tlsFaults(settings), ...rootKeyFaults(settings, environment)];
+  return [
+    ...queueFaults(settings),
+    ...tlsFaults(settings),
+    ...rootKeyFaults(settings, environment),
+    ...httpFaults(settings),
+  ];
 }

@@ -15,14 +15,18 @@ const WINDOW = 4;
 const PUBLIC_TEXT = KEYS.map((key) => `${key}\n${rowOf(key).example}`).join("\n");
 const PUBLIC_WORDS = new Set(PUBLIC_TEXT.split(/[^A-Za-z0-9]+/));
 
-/** Whether a word without blanks is made of public ones, whole or cut, and of what stands between such words. */
-function isPublic(word: string): boolean {
+/** What of a word without blanks is neither a public one, whole or cut, nor stands between such words. */
+function privateParts(word: string): string[] {
   const parts = word
     .replace(/[A-Z0-9_]*[A-Z]=/g, (name) => KEYS.some((key) => `${key}=`.endsWith(name)) ? "=" : name)
     .split(/[:/.,=_"'@#-]+/)
     .filter((part) => part !== "");
-  return parts.every((part) => PUBLIC_WORDS.has(part) || part.length >= WINDOW && PUBLIC_TEXT.includes(part));
+  return parts.filter((part) =>
+    !PUBLIC_WORDS.has(part) && !(part.length >= WINDOW && PUBLIC_TEXT.includes(part))
+  );
 }
+
+const isPublic = (word: string) => privateParts(word).length === 0;
 
 /** The text with every word masked that is not public. */
 const publicPart = (text: string) =>
@@ -41,16 +45,33 @@ const windows = (secret: string) =>
   Array.from({ length: Math.max(1, secret.length - WINDOW + 1) }, (_, at) => secret.slice(at, at + WINDOW))
     .filter((part) => part !== "");
 
+/** What is sure of the secrets of a file, apart from one that a line may set itself. */
+export type Certainty =
+  /** Each stands whole in the file or comes from elsewhere: nothing else can be a part of one. */
+  | "whole"
+  /** One that need not be given is not: a long word may be what is left of it. */
+  | "doubtful"
+  /** One is damaged or missing: any word may be a part of it. */
+  | "broken";
+
+/** Fewer characters show no more than chance would. */
+const FEW = WINDOW + 1;
+
+function showable(text: string, certainty: Certainty): string {
+  if (certainty === "whole") return text;
+  if (certainty === "broken") return publicPart(text);
+  return maskWords(text, (word) => privateParts(word).join("").length >= FEW);
+}
+
 /**
  * Quotes a line with its secrets masked and its control characters made visible.
  *
- * @param whole whether every secret but the one this line may set stands whole in the file or comes from elsewhere
  * @param secrets the secrets that are known: a copy of one, or of a part of it, is masked wherever it stands
  */
-export function quoteLine(line: string, whole: boolean, secrets: readonly string[]): string {
+export function quoteLine(line: string, certainty: Certainty, secrets: readonly string[]): string {
   const parts = secrets.flatMap(windows);
   const known = (text: string) => maskWords(text, (word) => parts.some((part) => word.includes(part)));
-  const show = (text: string) => known(whole ? text : publicPart(text));
+  const show = (text: string) => known(showable(text, certainty));
   const [, name = "", value = ""] = /^([^=]*)=(.*)$/su.exec(line) ?? [];
   const key = isKey(name) ? name : suggestKey(name);
   const left = key === name || suggestKey(name, 2) ? name : publicPart(name);
@@ -84,6 +105,9 @@ export function quoteAll(
   given: readonly { key: Key; text: string; source: string }[],
 ): Fault[] {
   const broken = KEYS.filter((key) => rowOf(key).secret && faults.some((fault) => fault.key === key));
+  const lost = KEYS.some((key) =>
+    rowOf(key).secret && !rowOf(key).required && !given.some((one) => one.key === key)
+  );
   const twice = faults.some(({ code }) => code === "duplicate_key");
   const secrets = [
     ...given.filter(({ key }) => rowOf(key).secret).map(({ text }) => secretPart(text)),
@@ -93,10 +117,10 @@ export function quoteAll(
     const text = fault.file === "environment"
       ? given.find(({ key, source }) => key === fault.key && source === "environment")?.text
       : undefined;
-    if (text !== undefined) return { ...fault, quoted: quoteLine(`${fault.key}=${text}`, true, secrets) };
+    if (text !== undefined) return { ...fault, quoted: quoteLine(`${fault.key}=${text}`, "whole", secrets) };
     if (fault.file !== file || fault.line === undefined) return fault;
     const own = entries.find(({ line }) => line === fault.line)?.key;
-    const whole = !twice && broken.every((key) => key === own);
-    return { ...fault, quoted: quoteLine(lines[fault.line - 1] ?? "", whole, secrets) };
+    const certainty = twice || broken.some((key) => key !== own) ? "broken" : lost ? "doubtful" : "whole";
+    return { ...fault, quoted: quoteLine(lines[fault.line - 1] ?? "", certainty, secrets) };
   });
 }

@@ -1,4 +1,5 @@
 /** The kinds of value a setting can have: each reads a text strictly or says why not. */
+import { isIP } from "node:net";
 import { posix } from "node:path";
 
 /** Why a text is not a value of its kind. The reason never repeats the text, which may be a secret. */
@@ -32,6 +33,14 @@ export function integer(min: number, max: number, unit = ""): Rule<number> {
       const value = /^(0|[1-9]\d{0,14})$/.test(text) ? Number(text) : NaN;
       return value >= min && value <= max ? value : refuse(`Value must be ${expects}`);
     },
+  };
+}
+
+/** As `rule`, or empty for none. */
+export function orNone<T>(rule: Rule<T>): Rule<T | undefined> {
+  return {
+    expects: `${rule.expects}, or empty`,
+    parse: (text) => text === "" ? undefined : rule.parse(text),
   };
 }
 
@@ -103,6 +112,18 @@ export const folder: Rule<string> = {
 /** Whether a URL's host is a loopback address written as a number, so that no resolver can make it another one. */
 export function isLiteralLoopback(hostname: string): boolean {
   return /^127(\.\d{1,3}){3}$/.test(hostname) || hostname === "[::1]";
+}
+
+/** An address of this machine to listen on, written as a number or as `localhost`. */
+export const listenHost: Rule<string> = {
+  expects: "an IP address of this machine (0.0.0.0 and :: are all of them), or localhost",
+  parse: (text) =>
+    text === "localhost" || isIP(text) !== 0 ? text : refuse(`Value must be ${listenHost.expects}`),
+};
+
+/** Whether nobody but this machine reaches what listens on `host`. */
+export function isLoopbackHost(host: string): boolean {
+  return host === "localhost" || host === "::1" || isLiteralLoopback(host);
 }
 
 const URL_SHAPE =

@@ -8,6 +8,8 @@ import {
   integer,
   isLiteralLoopback,
   list,
+  listenHost,
+  orNone,
   Refused,
   type Rule,
   text,
@@ -47,8 +49,8 @@ const following = <T>(
   fallback: (textOf: (key: string) => string) => string,
   about: string,
 ): Row<T> => ({ rule, example, default: fallback, about, required: false });
-const unset = <T>(rule: Rule<T>, example: string, about: string): Row<T | undefined> => (
-  { rule, example, about, required: false }
+const unset = <T>(rule: Rule<T>, example: string, about: string, extra: Extra = {}): Row<T | undefined> => (
+  { rule, example, about, required: false, ...extra }
 );
 
 const SECOND = 1000, MINUTE = 60 * SECOND, DAY = 24 * 60 * MINUTE;
@@ -119,6 +121,11 @@ export const TABLE = {
     file,
     "/etc/whatsapp-worker/client.key",
     "Private key of that certificate, in PEM without a passphrase (amqps:)",
+  ),
+  RABBITMQ_MANAGEMENT_URL: unset(
+    httpUrl,
+    "http://localhost:15672",
+    "The broker's management API, asked by --check alone, with the user of RABBITMQ_URL, for what AMQP does not tell",
   ),
   QUEUE_MESSAGE_SEND: required(entityName(), "whatsapp.message.send", "Messages to send, from the backend"),
   QUEUE_MESSAGE_RECEIVE: required(
@@ -235,6 +242,25 @@ export const TABLE = {
     integer(SECOND, 60 * MINUTE, "ms"),
     "30000",
     "Time between two worker_status events",
+  ),
+
+  HTTP_HOST: optional(
+    orNone(listenHost),
+    "127.0.0.1",
+    "Address on which /livez, /readyz and /metrics are served; nothing is when it is empty",
+    { section: "HTTP for machines", mayBeEmpty: true },
+  ),
+  HTTP_PORT: optional(
+    orNone(integer(1, 65535)),
+    "8090",
+    "Port for it; nothing is served when it is empty. Each worker on a machine needs its own",
+    { mayBeEmpty: true },
+  ),
+  HTTP_TOKEN: unset(
+    text(/^[\w.~+/=-]{16,256}$/, "16 to 256 of the characters A-Z a-z 0-9 . _ ~ + / = -"),
+    "0".repeat(48),
+    "What a client must show as 'Authorization: Bearer TOKEN'; required when HTTP_HOST is no loopback address",
+    { secret: true },
   ),
 
   LOG_LEVEL: required(

@@ -1,4 +1,5 @@
 /** `--check`: looks at everything the worker needs, says what is wrong and what to type. */
+import { configuringEnvironment } from "../config/environment.ts";
 import { renderProgress } from "./progress.ts";
 import { renderReport } from "./render.ts";
 import { exitCodeOf, type Report, worst } from "./report.ts";
@@ -28,7 +29,7 @@ export async function preflight(
   const progress = Deno.stderr.isTerminal() ? renderProgress(Deno.stderr) : undefined;
   const report = await checkAll({
     envFile,
-    environment: Deno.env.toObject(),
+    environment: configuringEnvironment(),
     ...(progress && { onProgress: progress.show }),
   });
   progress?.end();

@@ -47,6 +47,7 @@ export const VALUES: Record<Key, fc.Arbitrary<string>> = (() => {
     RABBITMQ_CA_FILE: fc.constantFrom("./ca.pem", "/etc/ssl/our authority.pem"),
     RABBITMQ_CERT_FILE: fc.constant("/etc/worker/client.pem"),
     RABBITMQ_KEY_FILE: fc.constant("client#1.key"),
+    RABBITMQ_MANAGEMENT_URL: fc.tuple(host, port).map(([host, port]) => `http://${host}${port}`),
     QUEUE_MESSAGE_SEND: queue("message.send", "outgoing"),
     QUEUE_MESSAGE_RECEIVE: queue("message.receive", "incoming"),
     QUEUE_NUMBER_HEALTH: queue("number.health", "health"),
@@ -81,6 +82,9 @@ export const VALUES: Record<Key, fc.Arbitrary<string>> = (() => {
     ) => words.join()),
     HEALTH_CHECK_INTERVAL: duration(3_600_000),
     STATUS_INTERVAL: duration(3_600_000),
+    HTTP_HOST: fc.constantFrom("127.0.0.1", "localhost", "::1", ""),
+    HTTP_PORT: fc.oneof(fc.constant(""), number(1, 65535)),
+    HTTP_TOKEN: fc.string({ unit: fc.constantFrom(...SECRET_CHARS), minLength: 16, maxLength: 40 }),
     LOG_LEVEL: choices("LOG_LEVEL"),
     LOG_PRETTY: fc.constantFrom("true", "false"),
     WHATSAPP_WEB_URL: fc.tuple(fc.constantFrom("ws", "wss"), fc.constantFrom("127.0.0.1", "[::1]"), port)

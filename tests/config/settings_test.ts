@@ -36,6 +36,10 @@ const TAKEN: Partial<Record<Key, string[]>> = {
   RECEIVE_INCLUDE: ["", "calls", "edits,from_me,status,newsletter,reactions,calls"],
   HEALTH_CHECK_INTERVAL: ["1000", "3600000"],
   STATUS_INTERVAL: ["1000", "3600000"],
+  HTTP_HOST: ["127.0.0.1", "localhost", "::1", ""],
+  HTTP_PORT: ["1", "65535", ""],
+  HTTP_TOKEN: ["c2VjcmV0LWZvci1tZXRyaWNz", "x".repeat(256)],
+  RABBITMQ_MANAGEMENT_URL: ["http://localhost:15672", "https://mq.example.com/management"],
   LOG_LEVEL: ["fatal", "error", "warn", "info", "debug", "trace", "silent"],
   LOG_PRETTY: ["true", "false"],
   WHATSAPP_WEB_URL: [
@@ -69,6 +73,10 @@ const REFUSED: Partial<Record<Key, string[]>> = {
     "amqp://u:p@h?heartbeat",
     "'amqp://u:p@h#x'",
   ],
+  RABBITMQ_MANAGEMENT_URL: ["http://u:p@localhost:15672", "localhost:15672"],
+  HTTP_HOST: ["metrics.example.com", "0.0.0.0", "999.1.1.1"],
+  HTTP_PORT: ["0", "65536", "http"],
+  HTTP_TOKEN: ["short", "with blank in it!"],
   RABBITMQ_CA_FILE: ["~/ca.pem", "$HOME/ca.pem", "''"],
   QUEUE_MESSAGE_SEND: [
     "amq.q",
