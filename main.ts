@@ -14,7 +14,7 @@ Usage: worker [options]
   session            the numbers of this worker; free the number of one that is lost for good
   --check            tell what is wrong with this installation and what to do about it
   --json             with --check and commands: for machines
-  --env-file FILE    read the settings from FILE (default: ./.env)
+  --env-file FILE    read the settings from FILE (default: ./.env, or /etc/whatsapp-worker/worker.env)
   --version          print the version
   --help             print this; behind a command, its own help
 

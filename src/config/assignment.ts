@@ -10,7 +10,8 @@ export interface Embedded {
   keys: Key[];
 }
 
-function accepts(key: Key, text: string): boolean {
+/** Whether `text` is a value of `key`. */
+export function accepts(key: Key, text: string): boolean {
   try {
     return TABLE[key].rule.parse(text) !== undefined;
   } catch (error) {

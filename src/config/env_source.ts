@@ -1,5 +1,9 @@
-/** Fetches the `.env` file, or says why it cannot be had. */
+/** Fetches the `.env` file and those it names, or says why they cannot be had. */
 import type { Fault } from "./fault.ts";
+
+/** Where the settings are looked for when no file is named: the first of them that is there. */
+const WORKING_ENV_FILE = "./.env";
+const INSTALLED_ENV_FILE = "/etc/whatsapp-worker/worker.env";
 
 /** No `.env` of people is larger; what is, is another file. */
 const MAX_BYTES = 64 * 1024;
@@ -24,10 +28,40 @@ export const readRegularFile: ReadFile = async (path) => {
   return { size, mode, bytes: size > MAX_BYTES ? new Uint8Array() : await Deno.readFile(path) };
 };
 
+/** The file to read the settings from when none is named: `./.env`, or the installed one where only that is there. */
+export async function defaultEnvFile(
+  readFile: ReadFile = readRegularFile,
+  installed: string = INSTALLED_ENV_FILE,
+): Promise<string> {
+  for (const path of [WORKING_ENV_FILE, installed]) {
+    const fetched = await fetchFile(path, readFile, ENV_FILE_REMEDIES(path));
+    if (fetched.ok || fetched.fault.code !== "file_missing") return path;
+  }
+  return WORKING_ENV_FILE;
+}
+
+/** What to do about a file, in the imperative. */
+export interface FileRemedies {
+  /** When it is not there. */
+  readonly missing: string;
+  /** When it cannot be the file that is meant. */
+  readonly another: string;
+}
+
+const ENV_FILE_REMEDIES = (path: string): FileRemedies => ({
+  missing: `Copy .env.example to ${path} and fill it in`,
+  another: "Name the .env file itself",
+});
+
+/** As {@link fetchFile}, of the `.env`. */
+export const fetchEnvFile = (path: string, readFile: ReadFile) =>
+  fetchFile(path, readFile, ENV_FILE_REMEDIES(path));
+
 /** The file's content, or the one fault that keeps it from being read. */
-export async function fetchEnvFile(
+export async function fetchFile(
   path: string,
   readFile: ReadFile,
+  { missing, another }: FileRemedies,
 ): Promise<{ ok: true; content: FileContent } | { ok: false; fault: Fault }> {
   const refused = (code: string, message: string, remedy: string) => (
     { ok: false as const, fault: { code, file: path, message, remedy } }
@@ -37,7 +71,7 @@ export async function fetchEnvFile(
     return content.size <= MAX_BYTES ? { ok: true, content } : refused(
       "file_too_large",
       `The file has ${content.size} bytes, more than ${MAX_BYTES}`,
-      "Name the .env file itself; this is another one",
+      another,
     );
   } catch (error) {
     const name = error instanceof Error ? error.name : String(error);
@@ -46,13 +80,13 @@ export async function fetchEnvFile(
         return refused(
           "file_missing",
           "There is no such file",
-          `Copy .env.example to ${path} and fill it in`,
+          missing,
         );
       case "IsADirectory":
         return refused(
           "not_a_file",
           "This is a folder or a device, not a regular file",
-          "Name the .env file itself",
+          another,
         );
       default:
         return refused(

@@ -2,22 +2,25 @@
 import { findAssignment } from "./assignment.ts";
 import { crossFaults } from "./cross_rules.ts";
 import { type EnvText, readEnvText } from "./env_file.ts";
-import { fetchEnvFile, type ReadFile, readRegularFile } from "./env_source.ts";
+import { defaultEnvFile, fetchEnvFile, type ReadFile, readRegularFile } from "./env_source.ts";
 import { ConfigError, type Fault } from "./fault.ts";
+import type { Given, Source } from "./given.ts";
 import { foreignFaults, swallowedFaults, withHint } from "./line_rules.ts";
 import { quoteAll, secretPart } from "./quote.ts";
 import { Refused } from "./rules.ts";
+import { readSecretFiles } from "./secret_files.ts";
 import { isKey, type Key, KEYS, rowOf, type Settings } from "./settings.ts";
 
 export { ConfigError, type Fault, renderFaults } from "./fault.ts";
+export { defaultEnvFile } from "./env_source.ts";
+export type { Source } from "./given.ts";
 export type { Key, Settings } from "./settings.ts";
-
-/** Where a setting's value came from. */
-export type Source = "environment" | "file" | "default";
 
 /** The configuration as the worker runs with it. */
 export interface Config {
   settings: Settings;
+  /** The file, whether it was there or not. */
+  envFile: string;
   /** For every key. `default` also where there is no value at all. */
   sources: ReadonlyMap<Key, Source>;
   /** What is not right but no reason to refuse. */
@@ -28,21 +31,13 @@ export interface Config {
 export interface LoadOptions {
   /**
    * The file, which must exist when it is named.
-   * @default "./.env", which may be missing if the environment has everything
+   * @default see {@link defaultEnvFile}; it may be missing if the environment has everything
    */
   envFile?: string | undefined;
   /** The process environment, e.g. `Deno.env.toObject()`. Only known keys and proxy variables are looked at. */
   environment: Readonly<Record<string, string>>;
   /** @default from the disk */
   readFile?: ReadFile;
-}
-
-/** A text given for a setting, and where. */
-interface Given {
-  key: Key;
-  text: string;
-  source: Source;
-  place: Pick<Fault, "file" | "line" | "column">;
 }
 
 const NO_TEXT: EnvText = { lines: [], entries: [], allowed: [], faults: [] };
@@ -55,11 +50,14 @@ const NO_TEXT: EnvText = { lines: [], entries: [], allowed: [], faults: [] };
 export async function loadConfig(
   { envFile, environment, readFile = readRegularFile }: LoadOptions,
 ): Promise<Config> {
-  const file = envFile ?? "./.env";
+  const file = envFile ?? await defaultEnvFile(readFile);
   const fetched = await fetchEnvFile(file, readFile);
   const text = fetched.ok ? readEnvText(fetched.content.bytes, file) : NO_TEXT;
-  const given = givenIn(text, file, environment);
-  const missing = new Set(KEYS.filter((key) => rowOf(key).required && !given.some((one) => one.key === key)));
+  const assigned = givenIn(text, file, environment);
+  const secretFiles = await readSecretFiles(assigned, readFile);
+  const given = [...assigned, ...secretFiles.given];
+  const isGiven = (key: Key) => given.some((one) => one.key === key || rowOf(one.key).fileOf === key);
+  const missing = new Set(KEYS.filter((key) => rowOf(key).required && !isGiven(key)));
 
   const checked = [...given, ...defaultsFor(given)].map((one) => ({
     ...one,
@@ -71,10 +69,12 @@ export async function loadConfig(
   ) as Partial<Settings>;
 
   const permission = fetched.ok ? permissionFault(file, fetched.content.mode, text) : undefined;
+  const exposed = [...(permission ? [permission] : []), ...secretFiles.exposed];
   const production = chosen.get("NODE_ENV")?.text === "production";
   const faults: Fault[] = [
     ...(fetched.ok ? [] : sourceFaults(fetched.fault, envFile === undefined, missing)),
-    ...(permission && production ? [permission] : []),
+    ...(production ? exposed : []),
+    ...secretFiles.faults,
     ...text.faults.map((fault) => withHint(fault, text, missing)),
     ...foreignFaults(text, file),
     ...swallowedFaults(text, file),
@@ -86,7 +86,8 @@ export async function loadConfig(
   return {
     settings: settings as Settings,
     sources: new Map(KEYS.map((key) => [key, chosen.get(key)?.source ?? "default"])),
-    warnings: permission ? [permission] : [],
+    envFile: file,
+    warnings: exposed,
   };
 }
 

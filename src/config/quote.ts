@@ -26,6 +26,9 @@ function privateParts(word: string): string[] {
   );
 }
 
+/** Whether a setting's text, or what somebody wrote there by mistake, is not to be shown. */
+const isHidden = (key: Key) => rowOf(key).secret === true || rowOf(key).fileOf !== undefined;
+
 const isPublic = (word: string) => privateParts(word).length === 0;
 
 /** The text with every word masked that is not public. */
@@ -78,7 +81,7 @@ export function quoteLine(line: string, certainty: Certainty, secrets: readonly 
 
   let quoted: string;
   if (key === undefined) quoted = known(publicPart(line));
-  else if (!rowOf(key).secret) quoted = `${left}=${show(value)}`;
+  else if (!isHidden(key)) quoted = `${left}=${show(value)}`;
   else {
     const [, scheme, host] = /^(["']?amqps?:\/\/)[^@]*@([^@]*)$/.exec(value) ?? [];
     quoted = `${left}=${scheme === undefined ? MASK : `${scheme}${MASK}@${show(host ?? "")}`}`;
@@ -94,7 +97,7 @@ export function quoteLine(line: string, certainty: Certainty, secrets: readonly 
 function mayHoldSecret(key: string): boolean {
   if (isKey(key)) return false;
   const nearest = suggestKey(key);
-  return nearest === undefined || rowOf(nearest).secret === true;
+  return nearest === undefined || isHidden(nearest);
 }
 
 /** Adds to every fault its line, as far as it may be shown. `given` are the values of file and environment. */
@@ -104,10 +107,11 @@ export function quoteAll(
   { lines, entries }: EnvText,
   given: readonly { key: Key; text: string; source: string }[],
 ): Fault[] {
-  const broken = KEYS.filter((key) => rowOf(key).secret && faults.some((fault) => fault.key === key));
-  const lost = KEYS.some((key) =>
-    rowOf(key).secret && !rowOf(key).required && !given.some((one) => one.key === key)
+  const isGiven = (key: Key) => given.some((one) => one.key === key);
+  const broken = KEYS.filter((key) =>
+    rowOf(key).secret && (faults.some((fault) => fault.key === key) || (rowOf(key).required && !isGiven(key)))
   );
+  const lost = KEYS.some((key) => rowOf(key).secret && !rowOf(key).required && !isGiven(key));
   const twice = faults.some(({ code }) => code === "duplicate_key");
   const secrets = [
     ...given.filter(({ key }) => rowOf(key).secret).map(({ text }) => secretPart(text)),

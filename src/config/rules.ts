@@ -98,6 +98,12 @@ export const file: Rule<string> = text(
   "the path of a file, without ~, $, quotes and the like, which are not expanded",
 );
 
+/** A file with a secret in it: its path is to be told from the secret itself, put there by mistake. */
+export const secretFile: Rule<string> = {
+  expects: "a path that starts with /, ./ or ../, without ~, $, quotes and the like, which are not expanded",
+  parse: (text) => /^\.{0,2}\//.test(text) ? file.parse(text) : refuse(`Value must be ${secretFile.expects}`),
+};
+
 /** A folder, relative or absolute, that is not the root of the file system. Nothing in it is expanded. */
 export const folder: Rule<string> = {
   expects: "the path of a folder, without ~, $, quotes and the like, which are not expanded",

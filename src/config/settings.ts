@@ -12,6 +12,7 @@ import {
   orNone,
   Refused,
   type Rule,
+  secretFile,
   text,
   url,
 } from "./rules.ts";
@@ -33,9 +34,14 @@ export interface Row<T> {
   secret?: boolean;
   /** An empty value is a value. */
   mayBeEmpty?: boolean;
+  /** It names the file that holds the value of that setting. */
+  fileOf?: SecretKey;
 }
 
-type Extra = Pick<Row<unknown>, "section" | "secret" | "mayBeEmpty">;
+/** The settings that may stand in a file of their own, as systemd's credentials do. */
+export type SecretKey = "RABBITMQ_URL" | "BACKEND_API_KEY" | "HTTP_TOKEN";
+
+type Extra = Pick<Row<unknown>, "section" | "secret" | "mayBeEmpty" | "fileOf">;
 
 const required = <T>(rule: Rule<T>, example: string, about: string, extra: Extra = {}): Row<T> => (
   { rule, example, about, required: true, ...extra }
@@ -52,6 +58,14 @@ const following = <T>(
 const unset = <T>(rule: Rule<T>, example: string, about: string, extra: Extra = {}): Row<T | undefined> => (
   { rule, example, about, required: false, ...extra }
 );
+
+const inFile = (key: SecretKey): Row<string | undefined> =>
+  unset(
+    secretFile,
+    `/etc/whatsapp-worker/${key.toLowerCase().replaceAll("_", "-")}`,
+    `File that holds ${key} in its one line, in place of ${key} here; systemd's credentials are such files`,
+    { fileOf: key },
+  );
 
 const SECOND = 1000, MINUTE = 60 * SECOND, DAY = 24 * 60 * MINUTE;
 
@@ -107,6 +121,7 @@ export const TABLE = {
     "The broker; reserved characters in user and password are percent-encoded (@ is %40)",
     { section: "RabbitMQ", secret: true },
   ),
+  RABBITMQ_URL_FILE: inFile("RABBITMQ_URL"),
   RABBITMQ_CA_FILE: unset(
     file,
     "/etc/whatsapp-worker/ca.pem",
@@ -201,6 +216,7 @@ export const TABLE = {
     "Key of the backend's API, not used by this version either; may be empty",
     { secret: true, mayBeEmpty: true },
   ),
+  BACKEND_API_KEY_FILE: inFile("BACKEND_API_KEY"),
 
   SESSION_DIR: required(folder, "./sessions", "Folder of the worker's state, private to the worker", {
     section: "Sessions",
@@ -262,6 +278,7 @@ export const TABLE = {
     "What a client must show as 'Authorization: Bearer TOKEN'; required when HTTP_HOST is no loopback address",
     { secret: true },
   ),
+  HTTP_TOKEN_FILE: inFile("HTTP_TOKEN"),
 
   LOG_LEVEL: required(
     choice("fatal", "error", "warn", "info", "debug", "trace", "silent"),

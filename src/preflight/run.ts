@@ -1,5 +1,6 @@
 /** `--check`: looks at everything the worker needs, says what is wrong and what to type. */
 import { configuringEnvironment } from "../config/environment.ts";
+import { defaultEnvFile } from "../config/load.ts";
 import { renderProgress } from "./progress.ts";
 import { renderReport } from "./render.ts";
 import { exitCodeOf, type Report, worst } from "./report.ts";
@@ -14,7 +15,7 @@ export async function checkAll(options: RunOptions): Promise<Report> {
   return {
     program: "whatsapp-worker",
     version: VERSION,
-    envFile: options.envFile ?? "./.env",
+    envFile: options.envFile ?? await defaultEnvFile(),
     status: worst(results),
     exitCode: exitCodeOf(CHECKS, results),
     durationMs: Math.round(performance.now() - startedAt),

@@ -44,6 +44,7 @@ export const VALUES: Record<Key, fc.Arbitrary<string>> = (() => {
       .map(([scheme, user, password, host, port, path]) =>
         `${scheme}://${user}:${password}@${host}${port}${path}`
       ),
+    RABBITMQ_URL_FILE: fc.constantFrom("/run/credentials/worker.service/url", "./rabbitmq url"),
     RABBITMQ_CA_FILE: fc.constantFrom("./ca.pem", "/etc/ssl/our authority.pem"),
     RABBITMQ_CERT_FILE: fc.constant("/etc/worker/client.pem"),
     RABBITMQ_KEY_FILE: fc.constant("client#1.key"),
@@ -72,6 +73,7 @@ export const VALUES: Record<Key, fc.Arbitrary<string>> = (() => {
       secret,
       fc.tuple(secret, fc.constantFrom("==", "#$", "&=")).map((parts) => parts.join("")),
     ),
+    BACKEND_API_KEY_FILE: fc.constantFrom("/etc/worker/key", "../api-key"),
     SESSION_DIR: fc.constantFrom("./sessions", "/var/lib/whatsapp-worker", "../my sessions", "sessions#1"),
     SESSION_TIMEOUT: duration(604_800_000),
     MAX_RETRY_ATTEMPTS: number(1, 20),
@@ -85,6 +87,7 @@ export const VALUES: Record<Key, fc.Arbitrary<string>> = (() => {
     HTTP_HOST: fc.constantFrom("127.0.0.1", "localhost", "::1", ""),
     HTTP_PORT: fc.oneof(fc.constant(""), number(1, 65535)),
     HTTP_TOKEN: fc.string({ unit: fc.constantFrom(...SECRET_CHARS), minLength: 16, maxLength: 40 }),
+    HTTP_TOKEN_FILE: fc.constantFrom("/etc/worker/token#1", "./token"),
     LOG_LEVEL: choices("LOG_LEVEL"),
     LOG_PRETTY: fc.constantFrom("true", "false"),
     WHATSAPP_WEB_URL: fc.tuple(fc.constantFrom("ws", "wss"), fc.constantFrom("127.0.0.1", "[::1]"), port)
@@ -103,8 +106,11 @@ function spellings(value: string): string[] {
 }
 
 const FILLER = ["", "  ", "# Settings", "  # LOG_LEVEL=debug", '# it\'s "quoted"'];
-/** Only taken together with certain values of others. */
+/** Only taken together with certain values of others, or in the place of another. */
 const DEPENDENT: readonly Key[] = [
+  "RABBITMQ_URL_FILE",
+  "BACKEND_API_KEY_FILE",
+  "HTTP_TOKEN_FILE",
   "RABBITMQ_CA_FILE",
   "RABBITMQ_CERT_FILE",
   "RABBITMQ_KEY_FILE",

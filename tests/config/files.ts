@@ -36,15 +36,21 @@ export interface InMemory {
   environment?: Record<string, string>;
   /** @default 0o600 */
   mode?: number;
+  /** Other files than the `.env`, by path. */
+  files?: Record<string, { text: string | Uint8Array; mode?: number }>;
 }
 
 /** Loads a text as if it were the file `.env`. */
 export function load(
   text: string | Uint8Array,
-  { environment = {}, mode = 0o600 }: InMemory = {},
+  { environment = {}, mode = 0o600, files = {} }: InMemory = {},
 ): Promise<Config> {
-  const bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
-  const readFile = () => Promise.resolve({ bytes, size: bytes.length, mode: 0o100000 | mode });
+  const readFile = (path: string) => {
+    const file = path === ".env" ? { text, mode } : files[path];
+    if (file === undefined) return Promise.reject(new Deno.errors.NotFound("No such file"));
+    const bytes = typeof file.text === "string" ? new TextEncoder().encode(file.text) : file.text;
+    return Promise.resolve({ bytes, size: bytes.length, mode: 0o100000 | (file.mode ?? 0o600) });
+  };
   return loadConfig({ envFile: ".env", environment, readFile });
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { loadConfig, renderFaults } from "../../src/config/load.ts";
+import { defaultEnvFile, loadConfig, renderFaults } from "../../src/config/load.ts";
 import { faultsOf, inShort, load, refusal, VALID, withValue } from "./files.ts";
 
 const environmentOf = (text: string): Record<string, string> =>
@@ -15,6 +15,7 @@ Deno.test("loadConfig() reads the contract's settings, typed, and fills in the d
     WORKER_NAME: "WhatsApp Worker 1",
     NODE_ENV: "production",
     RABBITMQ_URL: "amqp://guest:s3cr3tPass@broker.example.com:5672",
+    RABBITMQ_URL_FILE: undefined,
     RABBITMQ_CA_FILE: undefined,
     RABBITMQ_CERT_FILE: undefined,
     RABBITMQ_KEY_FILE: undefined,
@@ -33,6 +34,7 @@ Deno.test("loadConfig() reads the contract's settings, typed, and fills in the d
     EVENT_CONTENT_TYPE: "application/json",
     BACKEND_API_URL: "http://localhost:8080/api",
     BACKEND_API_KEY: "",
+    BACKEND_API_KEY_FILE: undefined,
     SESSION_DIR: "./sessions",
     SESSION_TIMEOUT: 3_600_000,
     MAX_RETRY_ATTEMPTS: 3,
@@ -44,6 +46,7 @@ Deno.test("loadConfig() reads the contract's settings, typed, and fills in the d
     HTTP_HOST: "127.0.0.1",
     HTTP_PORT: 8090,
     HTTP_TOKEN: undefined,
+    HTTP_TOKEN_FILE: undefined,
     LOG_LEVEL: "info",
     LOG_PRETTY: true,
     WHATSAPP_WEB_URL: "wss://web.whatsapp.com/ws/chat",
@@ -164,6 +167,22 @@ Deno.test("loadConfig() reads a file from the disk, and refuses a folder, a miss
   const { faults, message } = await refusal(loadConfig({ envFile: "x", environment: {}, readFile }));
   assert.deepEqual(inShort(faults), ["- file_unreadable"]);
   assert.match(message, /x: The file cannot be read \(PermissionDenied\)/);
+});
+
+Deno.test("loadConfig() without a named file takes ./.env, and the installed one where only that is there", async () => {
+  const installed = "/etc/whatsapp-worker/worker.env";
+  const bytes = new TextEncoder().encode(VALID);
+  const nowhere = () => Promise.reject(new Deno.errors.NotFound("No such file"));
+  const here = () => Promise.resolve({ bytes, size: bytes.length, mode: 0o640 });
+  const onlyInstalled = (path: string) => path === installed ? here() : nowhere();
+  const shut = (path: string) =>
+    path === "/elsewhere" ? Promise.reject(new Deno.errors.PermissionDenied("Permission denied")) : nowhere();
+  assert.equal(await defaultEnvFile(here), "./.env");
+  assert.equal(await defaultEnvFile(nowhere), "./.env");
+  assert.equal(await defaultEnvFile(onlyInstalled), installed);
+  assert.equal(await defaultEnvFile(shut, "/elsewhere"), "/elsewhere", "one that may not be read is there");
+  const { settings, envFile } = await loadConfig({ environment: {}, readFile: onlyInstalled });
+  assert.deepEqual([settings.WORKER_ID, envFile], ["worker-1", installed]);
 });
 
 Deno.test("loadConfig() needs no ./.env when the environment has everything, but needs a file that was named", async () => {

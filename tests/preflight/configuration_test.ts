@@ -45,6 +45,18 @@ Deno.test("checkAll() tells where every value comes from, and no secret", async 
   assert.deepEqual(settings.BACKEND_API_KEY, { value: "***", source: "file" });
 });
 
+Deno.test("checkAll() tells which secret comes from a file of its own, and which file", async () => {
+  await using installation = await Installation.make();
+  const token = `${installation.folder}/token`;
+  await Deno.writeTextFile(token, "the-token-of-the-scraper\n", { mode: 0o600 });
+  const report = await installation.check({ environment: { HTTP_TOKEN_FILE: token } });
+  const [finding] = resultOf(report, "config").findings;
+  assert.equal(finding?.found.split(", ").at(-1), `HTTP_TOKEN from ${token}`);
+  const settings = finding?.facts?.settings as Record<string, unknown>;
+  assert.deepEqual(settings.HTTP_TOKEN, { value: "***", source: "secret file" });
+  assert.deepEqual(settings.HTTP_TOKEN_FILE, { value: token, source: "environment" });
+});
+
 Deno.test("checkAll() warns of a file with a password that everybody can read, and goes on", async () => {
   await using installation = await Installation.make();
   await Deno.chmod(installation.envFile, 0o644);

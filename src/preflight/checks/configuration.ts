@@ -19,8 +19,8 @@ export const configuration: Check<Settings> = {
   after: [],
   async run({ envFile, environment }) {
     try {
-      const { settings, sources, warnings } = await loadConfig({ envFile, environment });
-      const found = ok(inWords(sources, envFile ?? "./.env"), { settings: shown(settings, sources) });
+      const { settings, sources, envFile: file, warnings } = await loadConfig({ envFile, environment });
+      const found = ok(inWords(sources, file, settings), { settings: shown(settings, sources) });
       return { findings: [found, ...warnings.map((fault) => warning(troubleOf(fault)))], value: settings };
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
@@ -52,10 +52,16 @@ function diagnosis({ message, faults }: ConfigError): Finding[] {
 
 const capitalised = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
-function inWords(sources: ReadonlyMap<string, Source>, file: string): string {
+function inWords(sources: ReadonlyMap<string, Source>, file: string, settings: Settings): string {
   const count = (source: Source) => [...sources.values()].filter((one) => one === source).length;
   return `${count("file")} settings from ${file}, ${count("environment")} from the environment, ` +
-    `${count("default")} by default`;
+    `${count("default")} by default` +
+    KEYS.flatMap((fileKey) => {
+      const key = rowOf(fileKey).fileOf;
+      return key !== undefined && sources.get(key) === "secret file"
+        ? `, ${key} from ${settings[fileKey]}`
+        : [];
+    }).join("");
 }
 
 /** Every setting with its value and where that came from; of secrets only whether they are there. */
