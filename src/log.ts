@@ -16,7 +16,10 @@ export interface LogOptions {
 const PHONE_NUMBER =
   /\+\d{7,15}|(?<=session_\d{1,20}_)\+?\d[\d ]{6,22}|\d{7,15}(?=(?::\d+)?@(?:s\.whatsapp\.net|c\.us))/g;
 
-/** The log: JSON lines, or readable ones. At `info` and above phone numbers are masked, whoever wrote them. */
+/**
+ * The log: JSON lines, or readable ones. At `info` and above phone numbers are masked, whoever wrote them. A level that
+ * is set later counts at once, for all of this and for every child, also one that was made before.
+ */
 export function makeLog({ level, pretty: readable, workerId, destination }: LogOptions): Logger {
   const target = destination ?? pino.destination({ dest: 1, sync: true });
   const render = prettyFactory({
@@ -25,13 +28,28 @@ export function makeLog({ level, pretty: readable, workerId, destination }: LogO
     translateTime: "SYS:yyyy-mm-dd HH:MM:ss.l",
   });
   const stream = readable ? { write: (line: string) => void target.write(render(line)) } : target;
-  const masked = !["debug", "trace"].includes(level);
-  return pino({
+  const children = new Set<WeakRef<Logger>>();
+  const forgotten = new FinalizationRegistry<WeakRef<Logger>>((child) => children.delete(child));
+  const log: Logger = pino({
     level,
     base: { workerId },
     timestamp: pino.stdTimeFunctions.isoTime,
-    hooks: masked ? { streamWrite: (line) => line.replace(PHONE_NUMBER, maskPhone) } : {},
+    hooks: {
+      streamWrite: (line) =>
+        ["debug", "trace"].includes(log.level) ? line : line.replace(PHONE_NUMBER, maskPhone),
+    },
+    onChild: (child) => {
+      const weakly = new WeakRef(child);
+      children.add(weakly);
+      forgotten.register(child, weakly);
+    },
   }, stream);
+  // A child has its level from when it was made, and tells its parent's listeners of its own changes.
+  log.on("level-change", (level, _value, _before, _valueBefore, changed) => {
+    if (changed !== log) return;
+    for (const child of [...children].flatMap((weakly) => weakly.deref() ?? [])) child.level = level;
+  });
+  return log;
 }
 
 /**

@@ -54,6 +54,22 @@ Deno.test("makeLog() shows phone numbers below info, for a person who looks for 
   }
 });
 
+Deno.test("makeLog() takes up another level at once, with the children it has and what is masked", () => {
+  const { log, written } = memoryLog("info");
+  const child = log.child({ numberId: 6 });
+  const grandchild = child.child({ part: "socket" });
+  grandchild.debug(PHONES, "not shown");
+  log.level = "debug";
+  for (const logger of [log, child, grandchild]) logger.debug(PHONES, "shown");
+  assert.equal(written.length, 3);
+  assert.ok(written.every((line) => DIGITS.test(line)), "below info numbers are shown");
+  log.level = "warn";
+  for (const logger of [log, child, grandchild]) logger.info(PHONES, "not shown");
+  assert.equal(written.length, 3);
+  grandchild.warn(PHONES, "shown");
+  assert.doesNotMatch(written.at(-1)!, DIGITS);
+});
+
 Deno.test("captureConsole() passes on sentences and never what is behind them", () => {
   const { log, written } = memoryLog("trace");
   const original = { ...console };
