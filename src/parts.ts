@@ -17,6 +17,7 @@ import { readTlsFiles } from "./broker/tls.ts";
 import { SessionWiring } from "./broker/session_wiring.ts";
 import type { Settings } from "./config/load.ts";
 import { watchDisk, whileWritable } from "./disk_gate.ts";
+import { makePulse } from "./health/pulse.ts";
 import { Reporter } from "./health/reporter.ts";
 import { workerStatus } from "./health/worker_status.ts";
 import { Intake } from "./intake.ts";
@@ -54,6 +55,8 @@ export interface WorkerOptions {
   readonly webPageTimeoutMs?: number;
   /** How long a broker that is not there yet is waited for. @default 15 s */
   readonly brokerPatienceMs?: number;
+  /** Called with why, whenever it was not there. */
+  readonly onBrokerAwaited?: (why: string) => void;
 }
 
 /** Everything a worker consists of, wired and at rest. */
@@ -119,6 +122,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
     log,
     random,
     prepare: (link) => declareTopology(link, topology),
+    onAwaited: options.onBrokerAwaited,
   });
   const shared = new SharedChannel();
   const deadLetters = new DeadLetters({ channel: shared, queue: names.deadLetter, workerId, now });
@@ -282,6 +286,12 @@ export function buildParts(options: WorkerOptions, database: Database) {
     sessions,
     reader,
     reporter,
+    pulse: makePulse({
+      sessions: () => sessions.all(),
+      outbox: store.outbox,
+      diskFailing: () => store.room.failingForMs !== undefined,
+      broker: connection,
+    }),
     inbox,
     alone: alone.promise,
     unassigned,

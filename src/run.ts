@@ -1,25 +1,45 @@
+import { fstatSync } from "node:fs";
 import type { Logger } from "pino";
 import { BrokerUnavailable } from "./broker/connection.ts";
-import { configuringEnvironment } from "./config/environment.ts";
-import { type Config, ConfigError, loadConfig, renderFaults } from "./config/load.ts";
+import {
+  configuringEnvironment,
+  type SupervisingEnvironment,
+  supervisingEnvironment,
+} from "./config/environment.ts";
+import {
+  type Config,
+  ConfigError,
+  type Layout,
+  loadConfig,
+  renderFaults,
+  type Settings,
+} from "./config/load.ts";
 import { EXIT } from "./exit_codes.ts";
+import { Systemd } from "./health/systemd.ts";
 import { captureConsole, makeLog } from "./log.ts";
+import { makeReload } from "./reload.ts";
 import { StoreError } from "./store/database.ts";
 import { VERSION } from "./version.ts";
 import { startWorker } from "./worker.ts";
 
-/** Runs the worker until SIGTERM or SIGINT. Resolves to the exit code; a fault at start is worded on standard error. */
+/**
+ * Runs the worker until SIGTERM or SIGINT; SIGHUP reads the configuration again. Resolves to the exit code; a fault at
+ * start is worded on standard error.
+ */
 export async function runWorker({ envFile }: { envFile: string | undefined }): Promise<number> {
+  const supervising = supervisingEnvironment();
+  const load = () => loadConfig({ envFile, environment: configuringEnvironment() });
+  const layout = layoutOf(supervising);
   let config: Config;
   try {
-    config = await loadConfig({ envFile, environment: configuringEnvironment() });
+    config = await load();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    console.error(error.message);
+    console.error(error.in(layout));
     return EXIT.CONFIG;
   }
   const { settings, warnings } = config;
-  if (warnings.length > 0) console.error(renderFaults(warnings));
+  if (warnings.length > 0) console.error(renderFaults(warnings, layout));
   const log = makeLog({
     level: settings.LOG_LEVEL,
     pretty: settings.LOG_PRETTY,
@@ -27,22 +47,49 @@ export async function runWorker({ envFile }: { envFile: string | undefined }): P
   });
   const unhandledFaults = countUnhandledFaults(log);
   const told = toldToStop(log);
+  const reloadable = { LOG_LEVEL: ({ LOG_LEVEL: level }: Settings) => void (log.level = level) };
+  onHangup(makeReload({ load, settings, reloadable, log }));
   captureConsole(log);
+  const systemd = Systemd.of(supervising, log);
   try {
     const worker = await Promise.race([
-      startWorker({ settings, version: VERSION, log, unhandledFaults }),
+      startWorker({ settings, version: VERSION, log, unhandledFaults, ...systemd?.patience }),
       told,
     ]);
     // Told to stop while it was still starting: nothing is in hand, and what is on disk survives any end.
     if (worker === undefined) return EXIT.OK;
+    const stopped = new AbortController();
+    const attended = systemd?.attend(worker, stopped.signal);
     const fault = await Promise.race([told, worker.failed]);
     const exitCode = fault === undefined ? EXIT.OK : reportFault(log, fault);
+    await systemd?.stopping(fault === undefined ? "stopping: finishing what is in hand" : sentenceOf(fault));
     await worker.stop();
+    stopped.abort();
+    await attended;
     return exitCode;
   } catch (error) {
+    await systemd?.stopping(sentenceOf(error));
     return reportFault(log, error);
   }
 }
+
+/** One line a fault where the journal makes an entry of every line; see systemd.exec(5) on `JOURNAL_STREAM`. */
+function layoutOf({ JOURNAL_STREAM: journal }: SupervisingEnvironment): Layout {
+  if (!journal) return "terminal";
+  const { dev, ino } = fstatSync(2);
+  return journal === `${dev}:${ino}` ? "journal" : "terminal";
+}
+
+/** A terminal that goes away ends the worker as it always does; else SIGHUP is somebody who wants `reload`. */
+function onHangup(reload: () => void): void {
+  const hadTerminal = Deno.stdin.isTerminal();
+  Deno.addSignalListener("SIGHUP", () => {
+    if (hadTerminal && !Deno.stdin.isTerminal()) Deno.exit(129);
+    reload();
+  });
+}
+
+const sentenceOf = (fault: unknown) => fault instanceof Error ? fault.message : String(fault);
 
 /** Words the fault that ended the worker. One that has a remedy needs no stack. */
 function reportFault(log: Logger, error: unknown): number {

@@ -3,6 +3,7 @@ import { adoptAuthFolders } from "./adoption/adopt.ts";
 import type { Role } from "./broker/connection.ts";
 import { bindToExchange } from "./broker/shared_topology.ts";
 import { unlessAborted } from "./waiting.ts";
+import type { Pulse } from "./health/pulse.ts";
 import { every } from "./health/reporter.ts";
 import { buildParts, type Parts, type WorkerOptions } from "./parts.ts";
 import { Database } from "./store/database.ts";
@@ -20,6 +21,10 @@ const PRUNE_INTERVAL_MS = 10 * 60_000;
 
 /** A running worker. */
 export interface Worker {
+  /** Resolves when it does its work: the broker is there, and no other process with its WORKER_ID. */
+  readonly ready: Promise<unknown>;
+  /** How it stands. */
+  readonly pulse: () => Promise<Pulse>;
   /** Resolves with a fault that leaves nothing but to {@link stop}: a database that turned out to be damaged. */
   readonly failed: Promise<unknown>;
   /** Takes nothing new, finishes what is in hand, tells the backend all of it, and lets go of everything. */
@@ -92,6 +97,8 @@ function run(parts: Parts, { version, log, now = Date.now }: WorkerOptions): Wor
   }).catch(parts.failed.resolve);
 
   return {
+    ready: parts.alone,
+    pulse: parts.pulse,
     failed: parts.failed.promise,
     stop: async () => {
       log.info("stopping: taking nothing new, finishing what is in hand");

@@ -17,6 +17,29 @@ Deno.test("runWorker() ends with 78 and every fault when the configuration is wr
   }
 });
 
+Deno.test("runWorker() words each fault on one line where its standard error is the journal", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "whatsapp-worker-test-" });
+  const main = new URL("../main.ts", import.meta.url).pathname;
+  // As systemd does it: the variable names the very file that standard error is.
+  const { code, stderr } = await new Deno.Command("sh", {
+    args: [
+      "-c",
+      'JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2) exec "$@"',
+      ...["sh", Deno.execPath(), "run", "-A", main, "--env-file", "worker.env"],
+    ],
+    cwd: folder,
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  await Deno.remove(folder, { recursive: true });
+  assert.equal(code, 78);
+  assert.deepEqual(new TextDecoder().decode(stderr).trimEnd().split("\n"), [
+    "Configuration refused: 1 fault",
+    "worker.env: There is no such file [file_missing] → Copy .env.example to worker.env and fill it in",
+  ]);
+});
+
 Deno.test("runWorker() ends with 73 when another process has the state folder", async () => {
   await using stack = await startStack({ broker });
   await stack.startWorker();

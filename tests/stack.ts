@@ -165,7 +165,7 @@ class RunningStack implements Stack {
     });
     const worker = await startWorker({ settings, version: "0.0.0-test", log, ...extras });
     const stoppable: Worker = {
-      failed: worker.failed,
+      ...worker,
       stop: async () => {
         this.#workers.delete(stoppable);
         await worker.stop();

@@ -12,6 +12,8 @@ const HEARTBEAT_S = 10;
 /** Pauses between attempts: doubled from the first to the last, each drawn at random from its upper half. */
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 15_000;
+/** Nobody leaves a lost connection alone for longer than this and what the broker may take to answer. */
+const LONGEST_LULL_MS = 120_000;
 
 /** The broker could not be reached, or refused the login. Ends the program at start with exit code 69. */
 export class BrokerUnavailable extends Error {
@@ -62,6 +64,8 @@ export interface ConnectionOptions {
   readonly random: () => number;
   /** Done on every new connection before any role starts; a throw counts as a failed attempt to connect. */
   readonly prepare: (link: Link) => Promise<void>;
+  /** Called with why, each time that {@link Connection.open} has to wait and try again. */
+  readonly onAwaited?: ((why: string) => void) | undefined;
 }
 
 /** The one connection to the broker, made again for ever; what runs over it are roles. */
@@ -75,6 +79,7 @@ export class Connection {
   #link: PromiseWithResolvers<Link> = Promise.withResolvers();
   #model: ChannelModel | undefined;
   #supervision: Promise<void> = Promise.resolve();
+  #attemptedAtMs = performance.now();
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -87,6 +92,12 @@ export class Connection {
 
   get state(): BrokerState {
     return this.#state;
+  }
+
+  /** Whether the connection stands, or somebody sees to it that it does again, however long the broker is away. */
+  get attended(): boolean {
+    const patienceMs = LONGEST_LULL_MS + 3 * heartbeatOf(this.#url);
+    return this.#state !== "connecting" || performance.now() - this.#attemptedAtMs < patienceMs;
   }
 
   /**
@@ -105,6 +116,7 @@ export class Connection {
         const tooLate = this.#stopping.signal.aborted || performance.now() + pauseMs > deadline;
         if (isFinal(error) || tooLate) throw new BrokerUnavailable(error);
         this.#options.log.info({ err: messageOf(error) }, "the broker is not there yet, trying again");
+        this.#options.onAwaited?.(messageOf(error));
         await pause(pauseMs, this.#stopping.signal);
       }
     }
@@ -187,6 +199,7 @@ export class Connection {
   }
 
   async #connect(): Promise<Link> {
+    this.#attemptedAtMs = performance.now();
     const { name, prepare, tls } = this.#options;
     const socketOptions = {
       ...(this.#url.protocol === "amqps:" ? await tls?.() : {}),

@@ -24,15 +24,20 @@ export interface Fault {
 const place = ({ file, line, column }: Fault) =>
   [file, line, column].filter((part) => part !== undefined).join(":");
 
-function renderFault(fault: Fault): string {
+/** Where faults are written: on several lines each for people at a terminal, on one each for the journal. */
+export type Layout = "terminal" | "journal";
+
+function renderFault(fault: Fault, layout: Layout): string {
   const head = [place(fault), `${fault.message} [${fault.code}]`].filter(Boolean).join(": ");
-  const quoted = fault.quoted === undefined ? [] : [`    ${fault.quoted}`];
-  return [head, ...quoted, `    → ${fault.remedy}`].join("\n");
+  const quoted = fault.quoted === undefined
+    ? []
+    : [layout === "journal" ? `(${fault.quoted})` : fault.quoted];
+  return [head, ...quoted, `→ ${fault.remedy}`].join(layout === "journal" ? " " : "\n    ");
 }
 
-/** All faults as text for a terminal: place, sentence, the line itself and the remedy; in the order of the file. */
-export function renderFaults(faults: readonly Fault[]): string {
-  return faults.map(renderFault).join("\n");
+/** All faults as text: place, sentence, the line itself and the remedy; in the order of the file. */
+export function renderFaults(faults: readonly Fault[], layout: Layout = "terminal"): string {
+  return faults.map((fault) => renderFault(fault, layout)).join("\n");
 }
 
 const DAMAGE = new Set(["unclosed_quote", "not_an_assignment", "holds_assignment", "text_after_quote"]);
@@ -55,7 +60,16 @@ export class ConfigError extends Error {
   readonly exitCode = 78;
 
   constructor(readonly faults: readonly Fault[]) {
-    const count = faults.length === 1 ? "1 fault" : `${faults.length} faults`;
-    super(`Configuration refused: ${count}\n${renderFaults(faults)}${diagnosis(faults)}`);
+    super(rendered(faults, "terminal"));
   }
+
+  /** The message as it is best read there. */
+  in(layout: Layout): string {
+    return rendered(this.faults, layout);
+  }
+}
+
+function rendered(faults: readonly Fault[], layout: Layout): string {
+  const count = faults.length === 1 ? "1 fault" : `${faults.length} faults`;
+  return `Configuration refused: ${count}\n${renderFaults(faults, layout)}${diagnosis(faults)}`;
 }

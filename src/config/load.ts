@@ -11,7 +11,7 @@ import { Refused } from "./rules.ts";
 import { readSecretFiles } from "./secret_files.ts";
 import { isKey, type Key, KEYS, rowOf, type Settings } from "./settings.ts";
 
-export { ConfigError, type Fault, renderFaults } from "./fault.ts";
+export { ConfigError, type Fault, type Layout, renderFaults } from "./fault.ts";
 export { defaultEnvFile } from "./env_source.ts";
 export type { Source } from "./given.ts";
 export type { Key, Settings } from "./settings.ts";

@@ -252,3 +252,16 @@ NODE_ENV=production
   );
   assert.deepEqual([error.code, error.exitCode], ["config_invalid", 78]);
 });
+
+Deno.test("ConfigError says each fault on a line of its own where a line is an entry", async () => {
+  const error = await refusal(load(`LOG_LEVEL=loud\nWORKER_NAME="Worker\n`));
+  const [first, ...faults] = error.in("journal").split("\n");
+  assert.equal(first, `Configuration refused: ${error.faults.length} faults`);
+  assert.equal(faults.length, error.faults.length);
+  assert.equal(
+    faults[1],
+    ".env:2:13: The quote that opens here does not close on its line [unclosed_quote] " +
+      `(${error.faults[1]?.quoted}) → ${error.faults[1]?.remedy}`,
+  );
+  assert.equal(error.in("terminal"), error.message);
+});

@@ -1,0 +1,120 @@
+/** What systemd is told, and how it is spoken to: the protocol of sd_notify(3), without a helper. */
+import type { Logger } from "pino";
+import type { SupervisingEnvironment } from "../config/environment.ts";
+import { unlessAborted } from "../waiting.ts";
+import type { Pulse } from "./pulse.ts";
+import { every } from "./reporter.ts";
+
+/** How often the status is told, and the watchdog fed unless it wants to be fed more often. */
+const BEAT_MS = 5_000;
+/** How much more time a start is given, again and again, while it waits: longer than the broker takes to answer. */
+const MORE_TIME_MS = 120_000;
+
+/** The worker as systemd is told of it. */
+export interface Supervised {
+  /** Resolves when it does its work: store and broker are up, and no other process has its WORKER_ID. */
+  readonly ready: Promise<unknown>;
+  readonly pulse: () => Promise<Pulse>;
+}
+
+/** Tells systemd how the worker fares. What cannot be told is logged once, and harms nothing else. */
+export class Systemd {
+  readonly #path: string;
+  readonly #watchdogMs: number | undefined;
+  readonly #log: Logger;
+  #unheard = false;
+  #stopping = false;
+
+  constructor(path: string, watchdogMs: number | undefined, log: Logger) {
+    // The names of abstract sockets begin with a zero byte, which a variable cannot hold.
+    this.#path = path.replace(/^@/, "\0");
+    this.#watchdogMs = watchdogMs;
+    this.#log = log;
+  }
+
+  /** The systemd that started this process, if one did and wants to hear of it. */
+  static of(environment: SupervisingEnvironment, log: Logger): Systemd | undefined {
+    const { NOTIFY_SOCKET: path, WATCHDOG_USEC: watchdogUs, WATCHDOG_PID: watched } = environment;
+    if (!path) return undefined;
+    const isWatched = watchdogUs !== undefined && (watched === undefined || watched === String(Deno.pid));
+    return new Systemd(path, isWatched ? Number(watchdogUs) / 1_000 : undefined, log);
+  }
+
+  /** How a worker is to start: it waits for the broker as long as it takes, and says so. */
+  readonly patience = {
+    brokerPatienceMs: Infinity,
+    onBrokerAwaited: (why: string) => void this.#tell(`STATUS=waiting for the broker: ${why}`, MORE_TIME),
+  };
+
+  /** Tells how the worker is until `signal` aborts; the watchdog is fed while it gets on with its work. */
+  async attend({ ready, pulse }: Supervised, signal: AbortSignal): Promise<void> {
+    let isReady = false;
+    const beat = async () => {
+      const taken = await pulse();
+      if (signal.aborted) return;
+      await this.#tell(
+        ...(this.#stopping ? [] : [`STATUS=${isReady ? inWords(taken) : waitsFor(taken)}`]),
+        ...(isReady ? [] : [MORE_TIME]),
+        ...(taken.alive ? ["WATCHDOG=1"] : []),
+      );
+    };
+    const becomeReady = async () => {
+      if (await unlessAborted(ready.then(() => true), signal) === undefined) return;
+      isReady = true;
+      await this.#tell("READY=1");
+      await beat();
+    };
+    const beatMs = Math.min(BEAT_MS, (this.#watchdogMs ?? Infinity) / 3);
+    await beat();
+    await Promise.all([becomeReady(), every(beatMs, beat, signal)]);
+  }
+
+  /** The worker ends, as it was told to or because of a fault. */
+  async stopping(why: string): Promise<void> {
+    this.#stopping = true;
+    await this.#tell("STOPPING=1", `STATUS=${why}`);
+  }
+
+  async #tell(...lines: string[]): Promise<void> {
+    // A line of its own would be taken for another message.
+    const text = lines.map((line) => line.replaceAll(/\s+/g, " ")).join("\n");
+    try {
+      const connection = Deno.listenDatagram(SEND_ONLY);
+      try {
+        await connection.send(new TextEncoder().encode(text), { transport: "unixpacket", path: this.#path });
+      } finally {
+        connection.close();
+      }
+    } catch (err) {
+      if (!this.#unheard) this.#log.warn({ err }, "systemd cannot be told how the worker is");
+      this.#unheard = true;
+    }
+  }
+}
+
+const MORE_TIME = `EXTEND_TIMEOUT_USEC=${MORE_TIME_MS * 1_000}`;
+
+/** Without a path, which Deno's types ask for, a socket has no name and only sends. */
+const SEND_ONLY = { transport: "unixpacket" } as Deno.UnixListenOptions & { transport: "unixpacket" };
+
+const BROKER = {
+  connected: "broker ok",
+  blocked: "broker takes no messages",
+  connecting: "broker away, trying again",
+  closed: "broker left",
+} as const;
+
+/** `12 numbers, 11 connected; broker ok; outbox 0`. */
+function inWords({ numbers, connected, broker, outbox, diskFailing }: Pulse): string {
+  return [
+    `${numbers} ${numbers === 1 ? "number" : "numbers"}, ${connected} connected`,
+    BROKER[broker],
+    outbox === undefined ? "the store does not answer" : `outbox ${outbox}`,
+    ...(diskFailing ? ["the disk takes nothing"] : []),
+  ].join("; ");
+}
+
+const waitsFor = ({ broker }: Pulse) =>
+  broker === "connected"
+    ? "waiting for another process with this WORKER_ID to end"
+    : `waiting: ${BROKER[broker]}`;
