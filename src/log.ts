@@ -8,6 +8,8 @@ export interface LogOptions {
   /** Lines for people instead of JSON. */
   readonly pretty: boolean;
   readonly workerId: string;
+  /** They go to systemd's journal, which has a time and a priority of its own for each line. @default false */
+  readonly journal?: boolean;
   /** Where lines go. @default standard output */
   readonly destination?: DestinationStream;
 }
@@ -16,18 +18,34 @@ export interface LogOptions {
 const PHONE_NUMBER =
   /\+\d{7,15}|(?<=session_\d{1,20}_)\+?\d[\d ]{6,22}|\d{7,15}(?=(?::\d+)?@(?:s\.whatsapp\.net|c\.us))/g;
 
+/** What the journal calls pino's levels; see sd-daemon(3). */
+const PRIORITIES: Readonly<Record<string, number>> = { 10: 7, 20: 7, 30: 6, 40: 4, 50: 3, 60: 2 };
+
+/** The text of a line of the log with its priority before each line of the text. */
+function ranked(text: string, line: string): string {
+  const [, level = ""] = /^{"level":(\d+)/.exec(line) ?? [];
+  return text.replaceAll(/^(?=.)/gm, `<${PRIORITIES[level] ?? 6}>`);
+}
+
 /**
  * The log: JSON lines, or readable ones. At `info` and above phone numbers are masked, whoever wrote them. A level that
  * is set later counts at once, for all of this and for every child, also one that was made before.
  */
-export function makeLog({ level, pretty: readable, workerId, destination }: LogOptions): Logger {
+export function makeLog(
+  { level, pretty: readable, workerId, journal = false, destination }: LogOptions,
+): Logger {
   const target = destination ?? pino.destination({ dest: 1, sync: true });
   const render = prettyFactory({
     colorize: Deno.stdout.isTerminal() && !Deno.noColor,
-    ignore: "pid,hostname",
+    ignore: journal ? "pid,hostname,time" : "pid,hostname",
+    singleLine: journal,
     translateTime: "SYS:yyyy-mm-dd HH:MM:ss.l",
   });
-  const stream = readable ? { write: (line: string) => void target.write(render(line)) } : target;
+  const write = (line: string) => {
+    const text = readable ? render(line) : line;
+    target.write(journal ? ranked(text, line) : text);
+  };
+  const stream = readable || journal ? { write } : target;
   const children = new Set<WeakRef<Logger>>();
   const forgotten = new FinalizationRegistry<WeakRef<Logger>>((child) => children.delete(child));
   const log: Logger = pino({

@@ -1,21 +1,9 @@
-import { fstatSync } from "node:fs";
 import type { Logger } from "pino";
 import { BrokerUnavailable } from "./broker/connection.ts";
-import {
-  configuringEnvironment,
-  type SupervisingEnvironment,
-  supervisingEnvironment,
-} from "./config/environment.ts";
-import {
-  type Config,
-  ConfigError,
-  type Layout,
-  loadConfig,
-  renderFaults,
-  type Settings,
-} from "./config/load.ts";
+import { configuringEnvironment, supervisingEnvironment } from "./config/environment.ts";
+import { type Config, ConfigError, loadConfig, renderFaults, type Settings } from "./config/load.ts";
 import { EXIT } from "./exit_codes.ts";
-import { Systemd } from "./health/systemd.ts";
+import { isJournal, Systemd } from "./health/systemd.ts";
 import { captureConsole, makeLog } from "./log.ts";
 import { makeReload } from "./reload.ts";
 import { StoreError } from "./store/database.ts";
@@ -29,7 +17,7 @@ import { startWorker } from "./worker.ts";
 export async function runWorker({ envFile }: { envFile: string | undefined }): Promise<number> {
   const supervising = supervisingEnvironment();
   const load = () => loadConfig({ envFile, environment: configuringEnvironment() });
-  const layout = layoutOf(supervising);
+  const layout = isJournal(2, supervising) ? "journal" : "terminal";
   let config: Config;
   try {
     config = await load();
@@ -44,6 +32,7 @@ export async function runWorker({ envFile }: { envFile: string | undefined }): P
     level: settings.LOG_LEVEL,
     pretty: settings.LOG_PRETTY,
     workerId: settings.WORKER_ID,
+    journal: isJournal(1, supervising),
   });
   const unhandledFaults = countUnhandledFaults(log);
   const told = toldToStop(log);
@@ -71,13 +60,6 @@ export async function runWorker({ envFile }: { envFile: string | undefined }): P
     await systemd?.stopping(sentenceOf(error));
     return reportFault(log, error);
   }
-}
-
-/** One line a fault where the journal makes an entry of every line; see systemd.exec(5) on `JOURNAL_STREAM`. */
-function layoutOf({ JOURNAL_STREAM: journal }: SupervisingEnvironment): Layout {
-  if (!journal) return "terminal";
-  const { dev, ino } = fstatSync(2);
-  return journal === `${dev}:${ino}` ? "journal" : "terminal";
 }
 
 /** A terminal that goes away ends the worker as it always does; else SIGHUP is somebody who wants `reload`. */

@@ -2,10 +2,10 @@ import { strict as assert } from "node:assert";
 import { captureConsole, makeLog } from "../src/log.ts";
 
 /** A log into memory, and what was written to it. */
-function memoryLog(level: string, pretty = false) {
+function memoryLog(level: string, pretty = false, journal = false) {
   const written: string[] = [];
   const destination = { write: (line: string) => void written.push(line) };
-  return { log: makeLog({ level, pretty, workerId: "worker-1", destination }), written };
+  return { log: makeLog({ level, pretty, workerId: "worker-1", journal, destination }), written };
 }
 
 const PHONES = {
@@ -44,6 +44,23 @@ Deno.test("makeLog() masks in the readable form too", () => {
   log.info(PHONES, "connected");
   assert.match(written.join(""), /connected/);
   assert.doesNotMatch(written.join(""), DIGITS);
+});
+
+Deno.test("makeLog() gives the journal a priority on each line, and leaves the time to it", () => {
+  const { log, written } = memoryLog("trace", true, true);
+  log.info({ numberId: 6 }, "connected");
+  assert.equal(written.pop(), '<6>INFO: connected {"workerId":"worker-1","numberId":6}\n');
+  log.error({ err: new Error("no") }, "failed");
+  const lines = written.pop()!.trimEnd().split("\n");
+  assert.ok(lines.length > 1 && lines.every((line) => line.startsWith("<3>")), lines.join("\n"));
+  for (const [level, priority] of [["trace", 7], ["debug", 7], ["warn", 4], ["fatal", 2]] as const) {
+    log[level]("so");
+    assert.ok(written.pop()!.startsWith(`<${priority}>${level.toUpperCase()}: so`), level);
+  }
+  const json = memoryLog("info", false, true);
+  json.log.warn("so");
+  const [, priority, line = ""] = /^<(\d)>(.*)\n$/.exec(json.written[0]!) ?? [];
+  assert.deepEqual([priority, JSON.parse(line).msg], ["4", "so"]);
 });
 
 Deno.test("makeLog() shows phone numbers below info, for a person who looks for a fault", () => {

@@ -1,4 +1,5 @@
 /** What systemd is told, and how it is spoken to: the protocol of sd_notify(3), without a helper. */
+import { fstatSync } from "node:fs";
 import type { Logger } from "pino";
 import type { SupervisingEnvironment } from "../config/environment.ts";
 import { unlessAborted } from "../waiting.ts";
@@ -90,6 +91,13 @@ export class Systemd {
       this.#unheard = true;
     }
   }
+}
+
+/** Whether standard output (1) or error (2) is the journal, where each line is an entry: see systemd.exec(5). */
+export function isJournal(fd: 1 | 2, { JOURNAL_STREAM: journal }: SupervisingEnvironment): boolean {
+  if (!journal) return false;
+  const { dev, ino } = fstatSync(fd);
+  return journal === `${dev}:${ino}`;
 }
 
 const MORE_TIME = `EXTEND_TIMEOUT_USEC=${MORE_TIME_MS * 1_000}`;
