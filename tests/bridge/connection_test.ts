@@ -2,6 +2,8 @@ import { strict as assert } from "node:assert";
 import { createServer, type Socket } from "node:net";
 import { type AddressInfo } from "node:net";
 import { once } from "node:events";
+// @ts-types="@types/sinonjs__fake-timers"
+import { install } from "@sinonjs/fake-timers";
 import { openChannel } from "../../src/broker/channel.ts";
 import { BrokerUnavailable, type Link } from "../../src/broker/connection.ts";
 import { onThrowAwayChannel } from "../../src/broker/topology.ts";
@@ -222,4 +224,21 @@ Deno.test("close() ends a connection that is still being made", async () => {
   await assert.rejects(opening, BrokerUnavailable);
   server.close();
   await once(server, "close");
+});
+
+Deno.test("attended tells a broker that is away from a connection that nobody tries to make any more", async () => {
+  const clock = install({ toFake: ["performance"] });
+  try {
+    const { connection } = makeConnection({ url: "amqp://127.0.0.1:1?heartbeat=10" });
+    assert.ok(connection.attended);
+    clock.tick(149_000);
+    assert.ok(connection.attended, "two minutes, and three heartbeats in which the broker may fall silent");
+    clock.tick(2_000);
+    assert.ok(!connection.attended);
+    await assert.rejects(connection.open(0), BrokerUnavailable);
+    assert.ok(connection.attended, "it was tried just now");
+    await connection.close();
+  } finally {
+    clock.uninstall();
+  }
 });
