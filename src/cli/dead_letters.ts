@@ -32,7 +32,7 @@ Usage: worker dead-letters list [--reason R] [--queue Q] [--limit N]
   --limit N      show the N oldest only
   --yes          do not ask before dropping all
   --json         for machines
-  --env-file F   read the settings from F (default: ./.env)
+  --env-file F   read the settings from F (default: ./.env, or /etc/whatsapp-worker/worker.env)
 
 It works beside running workers and over AMQP alone. Whoever looks has the queue for that moment; others wait.
 

@@ -25,7 +25,7 @@ Usage: worker session list
   --worker W     the WORKER_ID of the lost worker, e.g. worker-1: AMQP cannot tell whose a number is
   --yes          do not ask first
   --json         for machines
-  --env-file F   read the settings from F (default: ./.env)
+  --env-file F   read the settings from F (default: ./.env, or /etc/whatsapp-worker/worker.env)
 
 Never unpin a number of a worker that comes back: it still has the credentials, takes the number again when nobody else
 has it by then, and WhatsApp lets only one of two be connected. A worker that runs is told by 'logout' instead.

@@ -37,7 +37,7 @@ export class Systemd {
   static of(environment: SupervisingEnvironment, log: Logger): Systemd | undefined {
     const { NOTIFY_SOCKET: path, WATCHDOG_USEC: watchdogUs, WATCHDOG_PID: watched } = environment;
     if (!path) return undefined;
-    const isWatched = watchdogUs !== undefined && (watched === undefined || watched === String(Deno.pid));
+    const isWatched = Number(watchdogUs) > 0 && (watched === undefined || watched === String(Deno.pid));
     return new Systemd(path, isWatched ? Number(watchdogUs) / 1_000 : undefined, log);
   }
 

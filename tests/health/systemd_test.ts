@@ -156,6 +156,26 @@ Deno.test("Systemd feeds the watchdog only while the worker gets on with its wor
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("Systemd tells how the worker is also where nobody watches, or watches another process", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "whatsapp-worker-test-" });
+  await using systemd = FakeSystemd.in(folder);
+  for (const watch of [{}, { WATCHDOG_USEC: "0" }, { WATCHDOG_USEC: "1", WATCHDOG_PID: "1" }]) {
+    const before = systemd.heard.length;
+    const told = Systemd.of({ NOTIFY_SOCKET: systemd.path, ...watch }, memoryLog().log);
+    const stopped = new AbortController();
+    const attended = told?.attend(
+      { ready: Promise.resolve(), pulse: () => Promise.resolve(WELL) },
+      stopped.signal,
+    );
+    await systemd.hears(({ STATUS: text }) => text?.startsWith("12 numbers") ?? false, { from: before });
+    stopped.abort();
+    await attended;
+    // At once, and when it was ready; the next would have been due after seconds.
+    assert.ok(systemd.heard.length - before <= 3, JSON.stringify(systemd.heard.slice(before)));
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("Systemd speaks to an abstract socket, and says each thing on one line", async () => {
   await using systemd = new FakeSystemd(`@whatsapp-worker-test-${crypto.randomUUID()}`);
   const told = Systemd.of({ NOTIFY_SOCKET: systemd.path }, memoryLog().log);
