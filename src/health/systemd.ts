@@ -53,11 +53,8 @@ export class Systemd {
     const beat = async () => {
       const taken = await pulse();
       if (signal.aborted) return;
-      await this.#tell(
-        ...(this.#stopping ? [] : [`STATUS=${isReady ? inWords(taken) : waitsFor(taken)}`]),
-        ...(isReady ? [] : [MORE_TIME]),
-        ...(taken.alive ? ["WATCHDOG=1"] : []),
-      );
+      const status = isReady ? [`STATUS=${inWords(taken)}`] : [`STATUS=${waitsFor(taken)}`, MORE_TIME];
+      await this.#tell(...(this.#stopping ? [] : status), ...(taken.alive ? ["WATCHDOG=1"] : []));
     };
     const becomeReady = async () => {
       if (await unlessAborted(ready.then(() => true), signal) === undefined) return;
@@ -77,6 +74,7 @@ export class Systemd {
   }
 
   async #tell(...lines: string[]): Promise<void> {
+    if (lines.length === 0) return;
     // A line of its own would be taken for another message.
     const text = lines.map((line) => line.replaceAll(/\s+/g, " ")).join("\n");
     try {
