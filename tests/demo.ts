@@ -11,7 +11,7 @@
  */
 
 import { parseArgs } from "node:util";
-import { RabbitmqMissingError } from "./rabbitmq/install.ts";
+import { PackagesMissingError } from "./debian.ts";
 import { keepRunning } from "./demo/keep.ts";
 import { startParts } from "./demo/parts.ts";
 import { type Measurements, play } from "./demo/play.ts";
@@ -90,7 +90,7 @@ function summarise(screen: Screen, measured: Measurements): void {
 /** Says what went wrong, if anything did. @returns the exit code */
 async function explain(screen: Screen, error: unknown, logFile: string | undefined): Promise<number> {
   if (error instanceof Interrupted) return error.exitCode;
-  if (error instanceof StepFailed && error.cause instanceof RabbitmqMissingError) {
+  if (error instanceof StepFailed && error.cause instanceof PackagesMissingError) {
     screen.fault(error.message);
     return 1;
   }

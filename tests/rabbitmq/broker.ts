@@ -5,7 +5,8 @@
  * hit the whole broker start one for themselves.
  */
 
-import { RabbitmqMissingError, rabbitmqScripts } from "./install.ts";
+import { PackagesMissingError } from "../debian.ts";
+import { rabbitmqScripts } from "./install.ts";
 import { brokerEnvironment, type BrokerLayout, makeLayout } from "./layout.ts";
 
 /** What a test may do with a broker that others use too. */
@@ -72,13 +73,13 @@ export class BrokerError extends Error {
  * It ends with {@linkcode PrivateBroker.stop}, and also when this process ends in whatever way: a guardian of its
  * own session sees that and takes the broker, its `epmd` and its folder away.
  *
- * @throws {RabbitmqMissingError} when RabbitMQ is not installed
+ * @throws {PackagesMissingError} when RabbitMQ is not installed
  * @throws {BrokerError} `boot_failed` or `boot_timeout`, with what the broker said
  */
 export async function startBroker(options: StartBrokerOptions = {}): Promise<PrivateBroker> {
   const scripts = rabbitmqScripts();
   if (scripts === undefined) {
-    throw new RabbitmqMissingError(
+    throw new PackagesMissingError(
       "RabbitMQ is missing: install the package rabbitmq-server, or run the tests once with `deno task test`, which does.",
     );
   }
