@@ -60,8 +60,8 @@ main() {
     help | status) ;;
     *)
       [ -n "$ROOT" ] || [ "$(id -u)" -eq 0 ] || fail 77 "This takes root: sudo ./install.sh"
-      trap clean_up EXIT
       take_lock
+      trap clean_up EXIT
       remove_leftovers
       ;;
   esac
@@ -192,6 +192,7 @@ act() {
 # What was reached in the end, which is not so in a dry run.
 conclude() { [ -n "$DRY_RUN" ] || say "$@"; }
 
+# Only what this run has made: it is set once the lock is had.
 clean_up() {
   [ -z "$ECHO_OFF" ] || stty echo
   [ -z "$SCRATCH" ] || rm -rf "$SCRATCH"
@@ -541,7 +542,7 @@ fill_in() {
   while IFS= read -r line; do
     key=${line%%=*}
     key=${key#\# }
-    case " $GIVEN " in
+    case "$GIVEN " in
       *" $key "*)
         eval "value=\${$key}"
         quote "$value"
