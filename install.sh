@@ -311,7 +311,9 @@ verify_file() {
     [ "$listed" = "$DIGEST" ] || fail 65 "$FILE is not the file that $FILE.sha256 is about: get both once more."
   fi
   SCRATCH=$(mktemp -d "$SCRATCHES/$NAME-install.XXXXXX") || fail 73 "There is no room in $SCRATCHES."
-  answer=$(clean timeout 60 "$FILE" --version 2>/dev/null) ||
+  # One that is installed need not be unpacked to be asked.
+  if is_installed; then WORKER=$RELEASES/$HASH/worker; else WORKER=$FILE; fi
+  answer=$(clean timeout 60 "$WORKER" --version 2>/dev/null) ||
     fail 65 "$FILE does not answer to --version: it is damaged, or not for this machine."
   VERSION=$(printf '%s\n' "$answer" | head -n 1)
   case $VERSION in
@@ -319,6 +321,8 @@ verify_file() {
     *) fail 65 "$FILE is not a WhatsApp worker." ;;
   esac
 }
+
+is_installed() { [ -x "$RELEASES/$HASH/worker" ] && [ "$(digest_of "$RELEASES/$HASH/worker")" = "$DIGEST" ]; }
 
 # --- Installing ---
 
@@ -400,7 +404,7 @@ ensure_folder() {
 }
 
 stage_release() {
-  if [ -f "$RELEASES/$HASH/worker" ] && [ "$(digest_of "$RELEASES/$HASH/worker")" = "$DIGEST" ]; then return; fi
+  ! is_installed || return 0
   act "unpack $FILE as $RELEASES/$HASH" copy_release ||
     fail 73 "The release could not be written (no room?): df -h $BASE. What was installed before is as it was."
 }
@@ -460,7 +464,7 @@ gather_settings() {
   # The unit lets the worker write nowhere else. Read by its name, like the others.
   # shellcheck disable=SC2034
   SESSION_DIR=/var/lib/$NAME
-  for key in $(clean "$FILE" print .env.example | sed -n 's/^\(# \)\{0,1\}\([A-Z][A-Z0-9_]*\)=.*/\2/p'); do
+  for key in $(clean "$WORKER" print .env.example | sed -n 's/^\(# \)\{0,1\}\([A-Z][A-Z0-9_]*\)=.*/\2/p'); do
     eval "value=\${$key-} ; [ -n \"\${$key+given}\" ]" || continue
     quote "$value" || fail 78 "The value of $key cannot be written so that all read it alike: it has a line end, or" \
       "both kinds of quotes, or a quote and a backslash."
@@ -481,9 +485,10 @@ read_url_file() {
 ask_settings() {
   local answer
   if [ -z "${RABBITMQ_URL-}" ]; then
-    printf 'RABBITMQ_URL, as amqp://user:password@host:port/vhost (not shown): ' >&2
+    # Before the question: who has the answer ready is quicker than a program.
     ECHO_OFF=yes
     stty -echo
+    printf 'RABBITMQ_URL, as amqp://user:password@host:port/vhost (not shown): ' >&2
     IFS= read -r RABBITMQ_URL || :
     stty echo
     ECHO_OFF=''
@@ -572,7 +577,7 @@ unit_is_edited() {
 }
 
 unit_of() {
-  if [ -d "$RELEASES/$1" ]; then cat "$RELEASES/$1/$SERVICE"; else clean "$FILE" print "$SERVICE"; fi
+  if [ -d "$RELEASES/$1" ]; then cat "$RELEASES/$1/$SERVICE"; else clean "$WORKER" print "$SERVICE"; fi
 }
 
 ensure_unit() {

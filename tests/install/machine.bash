@@ -47,6 +47,7 @@ new_machine() {
   MACHINE=$BATS_TEST_TMPDIR/machine
   copy_machine "$BATS_RUN_TMPDIR/${1:-bare}" "$MACHINE"
   OPT=$MACHINE/opt/whatsapp-worker
+  # shellcheck disable=SC2034 # the tests read it
   CONFIG=$MACHINE/etc/whatsapp-worker/worker.env
 }
 

@@ -6,17 +6,18 @@ setup() { INSTALL=$REPOSITORY/install.sh; }
 
 @test "a script that was cut off anywhere does nothing" {
   new_machine
-  worker one 1.0.0
+  worker worker 1.0.0
   before=$(picture)
   size=$(stat -c %s "$INSTALL")
   # Every 97th byte, and every one of the end, where main is called.
-  for cut in $(seq 1 97 "$size") $(seq $((size - 40)) $((size - 3))); do
-    head -c "$cut" "$INSTALL" >"$MACHINE/root/install.sh"
-    install_sh RABBITMQ_URL=amqp://user:secret@broker --watch 1 /root/one >/dev/null 2>&1 || :
-    [ ! -e "$MACHINE/fake/log" ]
-  done
-  rm "$MACHINE/root/install.sh"
-  cp -p "$INSTALL" "$MACHINE/root/"
+  cuts="$(seq 1 97 "$size") $(seq $((size - 40)) $((size - 3)))"
+  RABBITMQ_URL=amqp://user:secret@broker chroot "$MACHINE" sh <<CUT
+for cut in $(tr '\n' ' ' <<<"$cuts"); do
+  head -c "\$cut" /root/install.sh >/root/cut.sh
+  sh /root/cut.sh --watch 1 >/root/said 2>&1 || :
+done
+CUT
+  [ ! -e "$MACHINE/fake/log" ]
   [ "$(picture | grep -v /root)" = "$(grep -v /root <<<"$before")" ]
 }
 

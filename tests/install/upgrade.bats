@@ -163,7 +163,7 @@ KILLER
   chmod +x "$MACHINE"/killing/*
   cp "$MACHINE/root/install.sh" "$BATS_TEST_TMPDIR/install.sh"
   base=$MACHINE
-  for at in $(seq 1 7 400); do
+  for at in $(seq 1 11 400); do
     MACHINE=$BATS_TEST_TMPDIR/killed-$at
     copy_machine "$base" "$MACHINE"
     OPT=$MACHINE/opt/whatsapp-worker
