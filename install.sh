@@ -61,6 +61,10 @@ main() {
     *)
       [ -n "$ROOT" ] || [ "$(id -u)" -eq 0 ] || fail 77 "This takes root: sudo ./install.sh"
       take_lock
+      # dash ends by a signal without minding the trap of EXIT.
+      trap 'exit 129' HUP
+      trap 'exit 130' INT
+      trap 'exit 143' TERM
       trap clean_up EXIT
       remove_leftovers
       ;;
@@ -282,18 +286,17 @@ newest_built() {
   ls -1t "$HERE"/dist/worker-*-linux-x86_64 2>/dev/null | head -n 1
 }
 
-# As the owner of the clone: root's files in it would be in their way, and no package need run as root.
-build() {
-  local owner home
-  owner=$(stat -c %U "$HERE")
+# As the owner of the clone: root's files in it would be in their way, and no package need run as root, nor see secrets.
+build() (
   cd "$HERE"
-  if [ "$owner" = root ] || [ "$(id -u)" -ne 0 ]; then
-    npx --yes deno@2.9.6 task build
-  else
+  set -- env -u RABBITMQ_URL -u BACKEND_API_KEY -u HTTP_TOKEN npx --yes deno@2.9.6 task build
+  owner=$(stat -c %U "$HERE")
+  if [ "$owner" != root ] && [ "$(id -u)" -eq 0 ]; then
     home=$(getent passwd "$owner" | cut -d: -f6)
-    runuser -u "$owner" -- env HOME="$home" npx --yes deno@2.9.6 task build
+    set -- runuser -u "$owner" -- env HOME="$home" "$@"
   fi
-}
+  "$@"
+)
 
 # Before anything is touched: a file that was cut off, changed, or is something else is not installed.
 verify_file() {
@@ -329,6 +332,7 @@ is_installed() { [ -x "$RELEASES/$HASH/worker" ] && [ "$(digest_of "$RELEASES/$H
 install_file() {
   local installed previous
   require_platform
+  ! unit_is_foreign || fail 73 "$UNIT belongs to something else, and there can be only one unit of that name."
   find_file
   verify_file
   gather_settings
@@ -567,6 +571,8 @@ have_systemd() { [ -z "$ROOT" ] && [ -d /run/systemd/system ]; }
 
 service_state() { systemctl show --value -p ActiveState "$SERVICE"; }
 
+unit_is_foreign() { [ -f "$UNIT" ] && ! grep -q "/opt/$NAME/" "$UNIT"; }
+
 # Each release has the unit it was installed with, so what equals none of them was edited by hand.
 unit_is_edited() {
   local own
@@ -692,7 +698,7 @@ watch_service() {
       failed) REASON="it failed ($RESULT, exit code $EXIT_CODE)" ;;
       active | activating | reloading)
         # Counted from 0 again by every start that is not systemd's own.
-        [ "$RESTARTS" -eq 0 ] || REASON="it ended and was restarted (exit code $EXIT_CODE)"
+        [ "$RESTARTS" -eq 0 ] || REASON="it ended and was restarted"
         ;;
       *) [ -z "$ready" ] || REASON="it was stopped" ;;
     esac
@@ -742,11 +748,13 @@ switch() {
   if service_is_wanted; then running=yes restart=$START; fi
   if [ -n "$restart" ]; then
     act "check release $to as $NAME" check "$to" || code=$?
-    [ "$code" -eq 0 ] ||
+    if [ "$code" -ne 0 ]; then
+      remove_old_releases "$from" "$(release_of "$BASE/previous")"
       fail "$code" "Release $to was not put to use: see above what its check found. Release $from is as it was."
+    fi
   fi
   # From here on the service may be down: a connection that ends or a Ctrl-C must not leave it so.
-  trap '' HUP
+  trap '' HUP PIPE
   trap 'INTERRUPTED=yes' INT TERM
   # First of all: what is set after the swap, or only once the service is up, is missing when it is needed.
   act "remember release $from to go back to" put_link "releases/$from" "$TRIAL" ||
@@ -759,7 +767,7 @@ switch() {
     act "note that it is up" rm -f "$PENDING"
   fi
   prove "$from" "$to"
-  conclude "Release $to is installed${VERSION:+ ($VERSION)}."
+  conclude "Release $to is in use${VERSION:+ ($VERSION)}."
   if [ -z "$running" ]; then
     ! have_systemd || conclude "The service was stopped and is left so."
   elif [ -z "$restart" ]; then
@@ -806,12 +814,15 @@ back_up_state() {
 }
 
 copy_database() {
-  local copy="$STATE/before-upgrade"
-  as_service rm -rf "$copy" &&
-    as_service mkdir -m 700 "$copy" &&
-    as_service cp -p "$STATE/worker.db" "$copy/worker.db" || return
-  # There only after a worker that was killed.
-  [ ! -f "$STATE/worker.db-wal" ] || as_service cp -p "$STATE/worker.db-wal" "$copy/worker.db-wal"
+  local copy="$STATE/before-upgrade" file
+  as_service rm -rf "$copy" && as_service mkdir -m 700 "$copy" || return
+  # A -wal is there only after a worker that was killed.
+  for file in "$STATE/worker.db" "$STATE/worker.db-wal"; do
+    [ ! -f "$file" ] || as_service cp -p "$file" "$copy/" || {
+      as_service rm -rf "$copy"
+      return 1
+    }
+  done
 }
 
 go_back() {
@@ -828,6 +839,7 @@ go_back() {
     act "watch it until it is ready" watch_service briefly || lament "$from"
     act "note that it is up" rm -f "$PENDING"
   fi
+  remove_old_releases "$from" "$(release_of "$BASE/previous")"
   fail 70 "Rolled back to release $from. Release $to: $failure."
 }
 
@@ -867,6 +879,7 @@ uninstall() {
 }
 
 remove_service() {
+  ! unit_is_foreign || return 0
   if have_systemd && exists "$UNIT"; then
     act "stop the service" systemctl stop "$SERVICE"
     act "disable the service" systemctl --quiet disable "$SERVICE"

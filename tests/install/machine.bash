@@ -82,7 +82,8 @@ case "\$1" in
     case "\$2" in
       worker.service) cat <<'UNIT'
 # unit of ${UNIT_OF:-all}
-$(cat "$REPOSITORY/worker.service" 2>/dev/null || echo '[Service]')
+[Service]
+ExecStart=/opt/whatsapp-worker/current/worker --env-file /etc/whatsapp-worker/worker.env
 UNIT
         ;;
       .env.example) cat <<'EXAMPLE'
@@ -104,6 +105,15 @@ install_sh() {
     shift
   done
   env -i PATH=/usr/bin:/usr/sbin "${settings[@]}" chroot "$MACHINE" sh /root/install.sh "$@" </dev/null
+}
+
+# until_so COMMAND [ARGUMENT…]: waits until it succeeds, for 20 s at most.
+until_so() {
+  local tries=400
+  until "$@" 2>/dev/null; do
+    ((tries--)) || return 1
+    sleep 0.05
+  done
 }
 
 release_of_file() { sha256sum <"$MACHINE/root/$1" | cut -c 1-16; }

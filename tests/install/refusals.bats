@@ -10,7 +10,7 @@ setup() { INSTALL=$REPOSITORY/install.sh; }
   before=$(picture)
   size=$(stat -c %s "$INSTALL")
   # Every 97th byte, and every one of the end, where main is called.
-  cuts="$(seq 1 97 "$size") $(seq $((size - 40)) $((size - 3)))"
+  cuts="$(seq 1 97 $((size - 3))) $(seq $((size - 40)) $((size - 3)))"
   RABBITMQ_URL=amqp://user:secret@broker chroot "$MACHINE" sh <<CUT
 for cut in $(tr '\n' ' ' <<<"$cuts"); do
   head -c "\$cut" /root/install.sh >/root/cut.sh
@@ -143,7 +143,7 @@ CUT
   sed -i 's|  --unpack)|  --unpack) read -r _ </root/gate;|' "$MACHINE/root/slow"
   install_sh --watch 1 /root/slow >/dev/null &
   first=$!
-  until [ -e "$OPT/releases/.incoming/worker" ]; do sleep 0.05; done
+  until_so [ -e "$OPT/releases/.incoming/worker" ]
   run -75 install_sh --watch 1 /root/two
   [[ $output = *"at work (process "*", since "* ]]
   echo >"$MACHINE/root/gate"

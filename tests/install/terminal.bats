@@ -9,19 +9,20 @@ setup() {
   chmod +x "$BATS_TEST_TMPDIR/worker"
 }
 
-# on_terminal "OPTIONS" QUESTION ANSWER…: waits for each question before it answers.
+# on_terminal "OPTIONS" QUESTION KEYS…: waits for each question before it presses the keys, as printf's %b has them.
 on_terminal() {
-  local command="$REPOSITORY/install.sh --root $ROOT $1" seen="$BATS_TEST_TMPDIR/seen" question
+  local command="trap : INT; $REPOSITORY/install.sh --root $ROOT $1; code=\$?; stty -a; exit \$code"
+  local seen="$BATS_TEST_TMPDIR/seen" question
   shift
   rm -f "$BATS_TEST_TMPDIR/keys"
   mkfifo "$BATS_TEST_TMPDIR/keys"
   : >"$seen"
-  env -u RABBITMQ_URL -u WORKER_ID script -qefc "$command" "$seen" <"$BATS_TEST_TMPDIR/keys" >/dev/null &
+  env -u RABBITMQ_URL -u WORKER_ID timeout 20 script -qefc "$command" "$seen" <"$BATS_TEST_TMPDIR/keys" >/dev/null &
   exec 7>"$BATS_TEST_TMPDIR/keys"
   while [ $# -gt 0 ]; do
     question=$1
-    until grep -q "$question" "$seen"; do sleep 0.05; done
-    printf '%s\n' "$2" >&7
+    until_so grep -q "$question" "$seen"
+    printf %b "$2" >&7
     shift 2
   done
   status=0
@@ -31,11 +32,18 @@ on_terminal() {
 }
 
 @test "the URL is asked for and not shown, the name has a default" {
-  on_terminal "$BATS_TEST_TMPDIR/worker" RABBITMQ_URL amqp://user:hush@broker WORKER_ID ""
+  on_terminal "$BATS_TEST_TMPDIR/worker" RABBITMQ_URL 'amqp://user:hush@broker\n' WORKER_ID '\n'
   [ "$status" -eq 0 ]
   [[ $output != *hush* ]]
   grep -qx RABBITMQ_URL=amqp://user:hush@broker "$ROOT/etc/whatsapp-worker/worker.env"
   grep -qx WORKER_ID=worker-1 "$ROOT/etc/whatsapp-worker/worker.env"
+}
+
+@test "Ctrl-C at the question leaves a terminal that shows what is typed" {
+  on_terminal "$BATS_TEST_TMPDIR/worker" RABBITMQ_URL '\003'
+  [ "$status" -eq 130 ]
+  [[ $output = *" echo "* ]]
+  [ ! -e "$ROOT/opt" ]
 }
 
 @test "--yes asks nothing" {
@@ -46,10 +54,10 @@ on_terminal() {
 
 @test "--purge goes on after the word alone" {
   "$REPOSITORY/install.sh" --root "$ROOT" "$BATS_TEST_TMPDIR/worker" </dev/null
-  on_terminal --purge 'Type "purge"' y
+  on_terminal --purge 'Type "purge"' 'y\n'
   [ "$status" -eq 75 ]
   [ -f "$ROOT/etc/whatsapp-worker/worker.env" ]
-  on_terminal --purge 'Type "purge"' purge
+  on_terminal --purge 'Type "purge"' 'purge\n'
   [ "$status" -eq 0 ]
   [ ! -e "$ROOT/etc/whatsapp-worker" ]
 }

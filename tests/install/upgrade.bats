@@ -130,6 +130,27 @@ setup() {
   [ -d "$OPT/releases/$(current)" ]
 }
 
+@test "releases that were not taken do not pile up" {
+  for n in 2 3 4 5; do
+    worker "file$n" "1.$n.0" crashing $((n % 2 * 78))
+    install_sh --watch 1 "/root/file$n" >/dev/null 2>&1 || :
+  done
+  run -0 ls "$OPT/releases"
+  [ "${#lines[@]}" -le 3 ]
+  [ "$(current)" = "$ONE" ]
+}
+
+@test "no room for a copy of the database: nothing is upgraded" {
+  echo database >"$MACHINE/var/lib/whatsapp-worker/worker.db"
+  chmod 000 "$MACHINE/var/lib/whatsapp-worker/worker.db"
+  worker two 1.1.0
+  run -70 install_sh --watch 1 /root/two
+  [[ $output = *"there is no room for a copy of the database"* ]]
+  [ "$(current)" = "$ONE" ]
+  [ "$(service)" = started ]
+  [ ! -e "$MACHINE/var/lib/whatsapp-worker/before-upgrade" ]
+}
+
 @test "--rollback goes to the release before, and again back" {
   worker two 1.1.0
   install_sh --watch 1 /root/two
