@@ -488,7 +488,7 @@ read_url_file() {
 
 ask_settings() {
   local answer
-  if [ -z "${RABBITMQ_URL-}" ]; then
+  if [ -z "${RABBITMQ_URL-}${RABBITMQ_URL_FILE-}" ]; then
     # Before the question: who has the answer ready is quicker than a program.
     ECHO_OFF=yes
     stty -echo
@@ -849,8 +849,8 @@ lament() {
   show_journal
   rm -f "$PENDING"
   if [ "$EXIT_CODE" -eq 73 ]; then
-    newer_state="If the newer release has changed the database (see the journal), install it again, or go back to the copy\
- from before, without what came since: systemctl stop $SERVICE; rm -f $STATE/worker.db-wal $STATE/worker.db-shm;\
+    newer_state="If the newer release has changed the database (see the journal), install it again, or go back to the\
+ copy from before, without what came since: systemctl stop $SERVICE; rm -f $STATE/worker.db-wal $STATE/worker.db-shm;\
  cp -p $copy/worker.db* $STATE/; systemctl start $SERVICE"
   fi
   fail 70 "Rolled back to release $1, which does not become ready either: $REASON. $newer_state"
