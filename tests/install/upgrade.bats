@@ -219,6 +219,23 @@ KILLER
   [ "$(service)" = started ]
 }
 
+@test "a connection that ends while the service is down does not leave it so" {
+  worker two 1.1.0
+  echo HUP >"$MACHINE/fake/signal"
+  run -0 install_sh --watch 1 /root/two
+  [ "$(current)" = "$(release_of_file two)" ]
+  [ "$(service)" = started ]
+}
+
+@test "Ctrl-C while the service is down goes back to the release before" {
+  worker two 1.1.0
+  echo INT >"$MACHINE/fake/signal"
+  run -70 install_sh --watch 1 /root/two
+  [[ $output = *"it was interrupted"* ]]
+  [ "$(current)" = "$ONE" ]
+  [ "$(service)" = started ]
+}
+
 @test "a full disk leaves the release that runs as it is" {
   mkdir "$BATS_TEST_TMPDIR/opt"
   mv "$OPT" "$BATS_TEST_TMPDIR/opt/"
