@@ -7,6 +7,7 @@ import { readHealthCommand, readSessionCommand, type SessionCommand } from "./co
 import { idText } from "./contract/ids.ts";
 import { decodeBody } from "./contract/json.ts";
 import type { Refusal } from "./contract/parsed.ts";
+import type { Telemetry } from "./telemetry.ts";
 import type { Sender } from "./whatsapp/outbound/sender.ts";
 import type { CommandOutcome, Sessions } from "./whatsapp/session/sessions.ts";
 
@@ -23,6 +24,7 @@ export interface IntakeOptions {
   /** How long a send may wait whose deadline got lost on the way. */
   readonly sendWaitMs: number;
   readonly now: () => number;
+  readonly telemetry?: Telemetry | undefined;
   /** Aborts when the worker stops: what waits goes back to its queue. */
   readonly signal: AbortSignal;
 }
@@ -39,18 +41,22 @@ export class Intake {
 
   /** Handler of the worker's inbox, and of the commands that any worker may take: for sessions, and for health. */
   readonly takeCommand: Handler = async (delivery) => {
-    const { answers, sessions } = this.#options;
+    const { answers, sessions, telemetry } = this.#options;
+    const startedAt = performance.now();
     if (isExpiredSend(delivery)) return await this.#answerExpired(delivery);
     const body = decodeBody(delivery.message.content);
     if (body.ok && body.value.action === "health_check") {
       const request = readHealthCommand(body.value);
       if (!request.ok) return await this.#refuse(request, delivery, "command");
       await answers.health(request.value, sessions.get(idText(request.value.numberId)), delivery);
+      telemetry?.command("health_check", "done", performance.now() - startedAt);
       return "ack";
     }
     const command = body.ok ? readSessionCommand(body.value) : body;
     if (!command.ok) return await this.#refuse(command, delivery, "command");
-    return await this.#carryOut(command.value, delivery);
+    const outcome = await this.#carryOut(command.value, delivery);
+    telemetry?.command(command.value.action, outcome, performance.now() - startedAt);
+    return outcome === "given_up" ? "requeue" : "ack";
   };
 
   /** Handler of the numbers' queues: messages to send. */
@@ -74,26 +80,27 @@ export class Intake {
     return "ack";
   }
 
-  async #carryOut(command: SessionCommand, delivery: Delivery): Promise<Outcome> {
+  async #carryOut(command: SessionCommand, delivery: Delivery): Promise<CommandOutcome> {
     const { workerId, sessions, answers, answerWorker, forwardToHolder } = this.#options;
     if (command.numberId === undefined) {
       await answerWorker(delivery.commandId);
     } else if (command.workerId !== undefined && !workerIdMatches(command.workerId, workerId)) {
       // It was meant for a worker that was refused the number's lease and passed it on to whoever has it.
       await answers.heldElsewhere(command, workerId, delivery);
+      return "held_elsewhere";
     } else {
       const numberId = idText(command.numberId);
       const outcome = await this.#inTurn(
         numberId,
         () => sessions.handle({ command, commandId: delivery.commandId }),
       );
-      if (outcome === "given_up") return "requeue";
       if (outcome === "pinned_elsewhere") await answers.pinnedElsewhere(command, delivery);
       if (outcome === "held_elsewhere" && await forwardToHolder(numberId, delivery) === "unroutable") {
         await answers.heldElsewhere(command, undefined, delivery);
       }
+      return outcome;
     }
-    return "ack";
+    return "done";
   }
 
   async #inTurn(numberId: string, work: () => Promise<CommandOutcome>): Promise<CommandOutcome> {

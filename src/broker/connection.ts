@@ -76,6 +76,7 @@ export class Connection {
   /** Ends the socket itself, in whatever state: the broker had its chance to say goodbye. */
   readonly #severed = new AbortController();
   #state: BrokerState = "connecting";
+  #trouble: string | undefined;
   #link: PromiseWithResolvers<Link> = Promise.withResolvers();
   #model: ChannelModel | undefined;
   #supervision: Promise<void> = Promise.resolve();
@@ -100,6 +101,11 @@ export class Connection {
     return this.#state !== "connecting" || performance.now() - this.#attemptedAtMs < patienceMs;
   }
 
+  /** Why there is no connection, in the words of the last failure; `undefined` while there is one, or none was tried. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
   /**
    * Connects for the first time and keeps connected from then on. A broker that is only just starting is waited for.
    *
@@ -115,8 +121,9 @@ export class Connection {
         const pauseMs = this.#pauseMs(attempt);
         const tooLate = this.#stopping.signal.aborted || performance.now() + pauseMs > deadline;
         if (isFinal(error) || tooLate) throw new BrokerUnavailable(error);
-        this.#options.log.info({ err: messageOf(error) }, "the broker is not there yet, trying again");
-        this.#options.onAwaited?.(messageOf(error));
+        this.#trouble = messageOf(error);
+        this.#options.log.info({ err: this.#trouble }, "the broker is not there yet, trying again");
+        this.#options.onAwaited?.(this.#trouble);
         await pause(pauseMs, this.#stopping.signal);
       }
     }
@@ -173,10 +180,8 @@ export class Connection {
       this.#link = Promise.withResolvers();
       if (this.#stopping.signal.aborted) return;
       this.#state = "connecting";
-      this.#options.log.warn(
-        { err: messageOf(link.signal.reason) },
-        "the connection to the broker is gone",
-      );
+      this.#trouble = messageOf(link.signal.reason);
+      this.#options.log.warn({ err: this.#trouble }, "the connection to the broker is gone");
       // A broker that takes connections only to drop them is not asked ever faster.
       if (performance.now() - connectedAt > this.#pauseMs(attempt)) attempt = 0;
       link = await this.#reconnect(attempt);
@@ -193,7 +198,8 @@ export class Connection {
         return link;
       } catch (error) {
         if (this.#stopping.signal.aborted) return undefined;
-        this.#options.log.warn({ err: messageOf(error) }, "the broker cannot be reached, trying again");
+        this.#trouble = messageOf(error);
+        this.#options.log.warn({ err: this.#trouble }, "the broker cannot be reached, trying again");
       }
     }
   }
@@ -227,6 +233,7 @@ export class Connection {
       throw error;
     }
     if (this.#state === "connecting") this.#state = "connected";
+    this.#trouble = undefined;
     return link;
   }
 

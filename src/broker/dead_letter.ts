@@ -1,4 +1,5 @@
 import type { ConsumeMessage, Options } from "amqplib";
+import type { Telemetry } from "../telemetry.ts";
 import { forwardedProperties, PublishFailed } from "./publishing.ts";
 import type { SharedChannel } from "./shared_channel.ts";
 import { declareOwnQueue } from "./topology.ts";
@@ -15,6 +16,7 @@ export interface DeadLettersOptions {
   readonly queue: string;
   readonly workerId: string;
   readonly now: () => number;
+  readonly telemetry?: Telemetry | undefined;
 }
 
 /** Messages that can never be handled, kept for a person with the reason and where they came from. */
@@ -31,7 +33,7 @@ export class DeadLetters {
    * @throws {PublishFailed} when the broker is gone: the message must stay where it is.
    */
   async add(queue: string, message: ConsumeMessage, reason: string): Promise<void> {
-    const { workerId, now } = this.#options;
+    const { workerId, now, telemetry } = this.#options;
     const { properties, fields } = message;
     const about = {
       "x-dead-reason": reason,
@@ -49,6 +51,7 @@ export class DeadLetters {
       // Properties that can be read but not written again (too large, not UTF-8): what matters are bytes and reason.
       await this.#keep(message.content, { headers: about });
     }
+    telemetry?.deadLetter(reason);
   }
 
   async #keep(content: Uint8Array, properties: Options.Publish): Promise<void> {

@@ -19,6 +19,8 @@ export interface InboxOptions {
   readonly numbers: () => Iterable<string>;
   /** Called when this process has the inbox, for the first time and after every reconnect. */
   readonly onHeld: () => void;
+  /** Called when the broker says that another process has it. */
+  readonly onRefused?: () => void;
   readonly deadLetters: DeadLetters;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -26,7 +28,7 @@ export interface InboxOptions {
 
 /** A role of the connection: takes the commands for this worker, alone. A second process with its id waits and says so. */
 export function inboxRole(options: InboxOptions) {
-  const { names, workerId, handler, numbers, onHeld, deadLetters, log, signal } = options;
+  const { names, workerId, handler, numbers, onHeld, onRefused, deadLetters, log, signal } = options;
   let wasHeld = false;
   let refusedSinceMs: number | undefined;
   return async (link: Link): Promise<void> => {
@@ -49,6 +51,7 @@ export function inboxRole(options: InboxOptions) {
     } catch (error) {
       if (!isInUse(error)) throw error;
       refusedSinceMs ??= performance.now();
+      onRefused?.();
       const remedy = "Give every worker a WORKER_ID of its own";
       if (!wasHeld) {
         log.warn({ inbox, remedy }, "another process with this WORKER_ID runs; waiting for it to end");

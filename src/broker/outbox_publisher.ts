@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { Logger } from "pino";
 import type { Outbox, OutboxMessage, OutboxRow } from "../store/outbox.ts";
+import type { Telemetry } from "../telemetry.ts";
 import type { Link } from "./connection.ts";
 import { APP_ID, ConfirmedChannel, PublishFailed, PublishRefused } from "./publishing.ts";
 import { messageOf } from "./reply_codes.ts";
@@ -30,6 +31,7 @@ export interface OutboxPublisherOptions {
   readonly contentType: string;
   readonly workerId: string;
   readonly now: () => number;
+  readonly telemetry?: Telemetry | undefined;
   readonly log: Logger;
 }
 
@@ -119,19 +121,21 @@ export class OutboxPublisher {
 
   async #publish(channel: ConfirmedChannel, rows: readonly OutboxRow[]): Promise<void> {
     const outcomes = await Promise.allSettled(rows.map((row) => this.#send(channel, row)));
+    const { outbox, now, telemetry } = this.#options;
     const done: number[] = [];
     let failure: unknown;
     for (const [index, row] of rows.entries()) {
       const outcome = outcomes[index]!;
       if (outcome.status === "fulfilled" && outcome.value === "routed") {
         done.push(row.position);
+        telemetry?.published(row.type, now() - row.addedAtMs);
         this.#complainedOf.delete(row.queue);
       } else if (outcome.status === "fulfilled") this.#holdBack(row.queue, "their queue does not exist");
       else if (outcome.reason instanceof PublishRefused) {
         this.#holdBack(row.queue, "the broker refuses them: is their queue full?");
       } else failure = outcome.reason;
     }
-    await this.#options.outbox.remove(done);
+    await outbox.remove(done);
     this.#left += done.length;
     if (failure !== undefined && !channel.closed.aborted) throw failure;
   }
@@ -151,7 +155,7 @@ export class OutboxPublisher {
 
   /** To the dead letters, for a person to look at: it would come to the same each time it is tried. */
   async #keepAside(channel: ConfirmedChannel, row: OutboxRow, why: string): Promise<"routed"> {
-    const { deadLetterQueue, workerId, now, log } = this.#options;
+    const { deadLetterQueue, workerId, now, telemetry, log } = this.#options;
     const quote = (text: string | undefined) => text?.slice(0, LONGEST_QUOTE);
     const event = {
       messageId: quote(row.messageId),
@@ -174,6 +178,7 @@ export class OutboxPublisher {
       // Somebody deleted it, and it is declared with the next connection at the latest: the event waits for that.
       throw new PublishFailed(`The queue '${deadLetterQueue}' is gone`);
     }
+    telemetry?.deadLetter("not_publishable");
     log.error({ ...event, queue: quote(row.queue), why }, "an event that AMQP cannot carry is a dead letter");
     return "routed";
   }

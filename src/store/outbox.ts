@@ -21,6 +21,8 @@ export interface OutboxMessage {
 /** An {@link OutboxMessage} with its place in the order. */
 export interface OutboxRow extends OutboxMessage {
   readonly position: number;
+  /** When it became durable, in ms since the epoch. */
+  readonly addedAtMs: number;
 }
 
 /** How much is taken from the outbox at once. */
@@ -116,6 +118,7 @@ export class Outbox {
 function outboxRow(row: Row): OutboxRow {
   return {
     position: Number(row.position),
+    addedAtMs: Number(row.created_at),
     queue: String(row.queue),
     messageId: String(row.message_id),
     type: String(row.type),

@@ -9,6 +9,7 @@ import { parseJson } from "../contract/json.ts";
 import type { Statement } from "../store/database.ts";
 import { isProgress, type SendRecord, type SendStatus, stepsBetween } from "../store/ledger.ts";
 import type { Store } from "../store/store.ts";
+import type { Telemetry } from "../telemetry.ts";
 
 /** Why a send failed, for the backend. */
 export interface SendFailure {
@@ -23,13 +24,15 @@ export class Receipts {
   readonly #store: Store;
   readonly #announcer: Announcer;
   readonly #newId: () => string;
+  readonly #telemetry: Telemetry | undefined;
   /** A record is read, judged and written without another change in between. */
   #last: Promise<void> = Promise.resolve();
 
-  constructor(store: Store, announcer: Announcer, newId: () => string) {
+  constructor(store: Store, announcer: Announcer, newId: () => string, telemetry?: Telemetry) {
     this.#store = store;
     this.#announcer = announcer;
     this.#newId = newId;
+    this.#telemetry = telemetry;
   }
 
   /**
@@ -48,8 +51,8 @@ export class Receipts {
     return this.#inTurn(() => this.#reached(numberId, whatsappId, status));
   }
 
-  /** A send has failed; a record that has reached more than that stays as it is. */
-  failed(record: SendRecord, failure: SendFailure): Promise<void> {
+  /** A send has failed. `answered`: its record has reached more than that, and stays as it is. */
+  failed(record: SendRecord, failure: SendFailure): Promise<"failed" | "answered"> {
     return this.#inTurn(() => this.#failed(record, failure));
   }
 
@@ -75,7 +78,8 @@ export class Receipts {
     let record = await this.#store.ledger.findByWhatsappId(numberId, whatsappId);
     if (record === undefined) return;
     const statements: Statement[] = [];
-    for (const step of stepsBetween(record.status, status)) {
+    const steps = stepsBetween(record.status, status);
+    for (const step of steps) {
       const change = this.#answer({ ...record, status: step, final: true }, {
         whatsappMessageId: whatsappId,
       });
@@ -83,11 +87,15 @@ export class Receipts {
       statements.push(...change.statements);
     }
     if (statements.length > 0) await this.#announcer.commit(statements);
+    for (const step of steps) this.#telemetry?.status(step);
   }
 
-  async #failed(record: SendRecord, failure: SendFailure): Promise<void> {
+  async #failed(record: SendRecord, failure: SendFailure): Promise<"failed" | "answered"> {
     const current = await this.#store.ledger.find(record.numberId, record.fingerprint) ?? record;
-    if (isProgress("FAILED", current.status)) return await this.#answerAlso(current, record);
+    if (isProgress("FAILED", current.status)) {
+      await this.#answerAlso(current, record);
+      return "answered";
+    }
     const failed: SendRecord = {
       ...current,
       answerTo: record.answerTo,
@@ -95,6 +103,8 @@ export class Receipts {
       final: !failure.retryable,
     };
     await this.#announcer.commit(this.#answer(failed, { ...failure }).statements);
+    this.#telemetry?.status(failed.status);
+    return "failed";
   }
 
   /** What was told to one command is told to another one that wanted the same. */

@@ -3,7 +3,8 @@ import type { Logger } from "pino";
 import type { Announcer } from "../announcer.ts";
 import type { SessionRecord } from "../store/session_records.ts";
 import type { Store } from "../store/store.ts";
-import type { Inbound } from "./inbound/inbound.ts";
+import type { Telemetry } from "../telemetry.ts";
+import type { Inbound, Taking } from "./inbound/inbound.ts";
 import { AwaitedContent } from "./inbound/placeholders.ts";
 import type { Receipt, Receipts } from "./receipts.ts";
 import { findSent, retryCounts } from "./resends.ts";
@@ -19,6 +20,7 @@ export interface TrafficContext {
   readonly receipts: Receipts;
   readonly inbound: Inbound;
   readonly now: () => number;
+  readonly telemetry?: Telemetry | undefined;
 }
 
 /** Whose traffic it is, as it is known at the moment. */
@@ -63,24 +65,32 @@ export class Traffic extends Transmissions {
 
   /** A message is being decrypted: what has to become of it together with the keys it uses up. */
   async decrypted(message: WAMessage, socket: Socket): Promise<Effect> {
+    const { inbound, announcer } = this.#context;
     const known = await identified(message, socket);
+    const { statements, received } = await inbound.taking(this.#owner.record, known, socket.account);
     return {
-      statements: [
-        ...await this.#context.inbound.taking(this.#owner.record, known, socket.account),
-        ...this.awaitedContent.settling(known),
-      ],
-      done: () => this.#context.announcer.announced(),
+      statements: [...statements, ...this.awaitedContent.settling(known)],
+      done: () => {
+        announcer.announced();
+        this.#count(received);
+      },
     };
   }
 
   /** A message came that nobody encrypted. Resolves when it is durable; rejects when that cannot be. */
-  plain(message: WAMessage, socket: Socket): Promise<void> {
-    return this.#received(message, socket);
+  async plain(message: WAMessage, socket: Socket): Promise<void> {
+    this.#count(await this.#received(message, socket));
   }
 
   /** Messages came in; those that were decrypted, and the plain ones, are taken already. */
   messages(messages: readonly WAMessage[], socket: Socket): void {
-    for (const message of messages) this.inTurn("taking a message", () => this.#received(message, socket));
+    for (const message of messages) {
+      this.inTurn("taking a message", async () => {
+        const received = await this.#received(message, socket);
+        // Taken before, as nearly all are, is not the same as delivered twice.
+        if (received?.outcome === "new") this.#count(received);
+      });
+    }
   }
 
   /** A receipt came in. Resolves when what it says is durable; rejects when that cannot be. */
@@ -108,10 +118,16 @@ export class Traffic extends Transmissions {
     return retryCounts(this.#context.store, this.#owner.record.numberId);
   }
 
-  async #received(message: WAMessage, socket: Socket): Promise<void> {
+  async #received(message: WAMessage, socket: Socket): Promise<Taking["received"]> {
     const { inbound } = this.#context;
-    await inbound.take(this.#owner.record, await identified(message, socket), socket.account);
+    const known = await identified(message, socket);
+    const received = await inbound.take(this.#owner.record, known, socket.account);
     await this.#vitals.message(message);
+    return received;
+  }
+
+  #count(received: Taking["received"]): void {
+    if (received !== undefined) this.#context.telemetry?.received(received.type, received.outcome);
   }
 
   /** Written down here and not by whoever waits: the ack may come after the wait was given up. */

@@ -146,7 +146,7 @@ async function workerSocket(url: string, store: Store): Promise<() => Promise<vo
       onQr: () => {},
       onOpen: () => opened.resolve(),
       onClose: ({ reason }) => opened.reject(new Error(`The socket was closed: ${reason}`)),
-      onDecrypted: async (message) => ({ statements: await inbound.taking(record, message, socket.account) }),
+      onDecrypted: (message) => inbound.taking(record, message, socket.account),
       onPlain: () => Promise.resolve(),
       onMessages: (messages) => {
         for (const message of messages) void inbound.take(record, message, socket.account);

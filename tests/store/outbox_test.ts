@@ -31,6 +31,7 @@ Deno.test("next() gives what waits in its order, whole, until it is removed", as
     { ...first, position: 0 },
     {
       position: 0,
+      addedAtMs: 1_000,
       queue: "events",
       messageId: "a",
       type: "connected",

@@ -18,6 +18,13 @@ export interface InboundOptions {
   readonly now: () => number;
 }
 
+/** What is to become of a message that came in. */
+export interface Taking {
+  readonly statements: readonly Statement[];
+  /** Absent when it is none for the backend. `repeated`: it is there already, and nothing is to be written. */
+  readonly received?: { readonly type: string; readonly outcome: "new" | "repeated" };
+}
+
 /**
  * Takes what WhatsApp delivers and passes it on to the backend, each message once. All of it is durable before WhatsApp is
  * told so: what is decrypted, what comes in the clear, what the own phone hands on, receipts. Not behind that barrier, for
@@ -37,29 +44,36 @@ export class Inbound {
   }
 
   /** Resolves when the message is durable in the outbox, or is none for the backend. */
-  async take(session: SessionRecord, message: WAMessage, own: OwnAccount): Promise<void> {
-    const statements = await this.taking(session, message, own);
+  async take(session: SessionRecord, message: WAMessage, own: OwnAccount): Promise<Taking["received"]> {
+    const { statements, received } = await this.taking(session, message, own);
     if (statements.length > 0) await this.#options.announcer.commit(statements);
+    return received;
   }
 
   /** The writes that put the message into the outbox; none when it is none for the backend, or is there already. */
-  async taking(session: SessionRecord, message: WAMessage, own: OwnAccount): Promise<Statement[]> {
+  async taking(session: SessionRecord, message: WAMessage, own: OwnAccount): Promise<Taking> {
     const { store, announcer, include, now } = this.#options;
     const inbound = inboundMessage(message, own, include, now());
     const { remoteJid, remoteJidAlt } = message.key;
-    if (inbound === undefined || !remoteJid) return [];
+    if (inbound === undefined || !remoteJid) return { statements: [] };
+    const { type } = inbound;
     const { names: [chat = remoteJid, ...otherNames] } = person(remoteJid, remoteJidAlt);
     const key = { numberId: session.numberId, chat, whatsappId: inbound.messageId };
     // WhatsApp may deliver a message again under its sender's other name.
     for (const name of [chat, ...otherNames]) {
-      if (await store.received.has({ ...key, chat: name })) return [];
+      if (await store.received.has({ ...key, chat: name })) {
+        return { statements: [], received: { type, outcome: "repeated" } };
+      }
     }
     const numberId = parseJson(session.numberIdJson) as Id;
     const event = { sessionId: sessionName(numberId, session.phoneNumber), numberId, ...inbound };
-    return [
-      ...store.received.remembering(key),
-      ...announcer.received(event, { messageId: eventIdOf(Object.values(key)) }),
-    ];
+    return {
+      statements: [
+        ...store.received.remembering(key),
+        ...announcer.received(event, { messageId: eventIdOf(Object.values(key)) }),
+      ],
+      received: { type, outcome: "new" },
+    };
   }
 }
 

@@ -9,7 +9,7 @@ export type ReceiveInclude = ReadonlySet<
 >;
 
 /** A message in the contract's form, but for what names its session. */
-export type InboundMessage = Record<string, unknown> & { readonly messageId: string };
+export type InboundMessage = Record<string, unknown> & { readonly messageId: string; readonly type: string };
 
 /** The number's own account. */
 export interface OwnAccount {

@@ -6,6 +6,7 @@ import { idText } from "../../contract/ids.ts";
 import { stringifyJson } from "../../contract/json.ts";
 import type { SendRecord } from "../../store/ledger.ts";
 import type { Store } from "../../store/store.ts";
+import type { Telemetry } from "../../telemetry.ts";
 import type { Receipts, SendFailure } from "../receipts.ts";
 import type { Session } from "../session/session.ts";
 import type { Transmission } from "../transmissions.ts";
@@ -44,8 +45,12 @@ export interface SenderOptions {
   readonly holdMs?: number | undefined;
   readonly now: () => number;
   readonly newId: () => string;
+  readonly telemetry?: Telemetry | undefined;
   readonly log: Logger;
 }
+
+/** `accepted` by WhatsApp's server; `repeated`: answered as before; `later`; or the code of its {@link SendFailure}. */
+type Settlement = string;
 
 /** Sends messages, each with one effect however often its command comes. */
 export class Sender {
@@ -59,14 +64,21 @@ export class Sender {
    * Carries out one send. `done`: its outcome is durable. `later`: its number is not connected and it is to be taken
    * from the queue again.
    */
-  async send({ command, commandId, expiresAtMs }: Send, signal: AbortSignal): Promise<"done" | "later"> {
-    const { receipts, sessionOf, holdMs = HOLD_MS, now } = this.#options;
+  async send(send: Send, signal: AbortSignal): Promise<"done" | "later"> {
+    const settlement = await this.#settle(send, signal);
+    if (settlement === "later") return "later";
+    this.#options.telemetry?.sent(send.command.type, settlement);
+    return "done";
+  }
+
+  async #settle({ command, commandId, expiresAtMs }: Send, signal: AbortSignal): Promise<Settlement> {
+    const { receipts, sessionOf, holdMs = HOLD_MS, now, telemetry } = this.#options;
     const record = await this.#recordOf(command, commandId);
-    if (record.final) return await done(receipts.repeat(record));
+    if (record.final) return await this.#repeat(record);
 
     const session = sessionOf(record.numberId);
-    if (session === undefined) return await done(receipts.failed(record, withoutSession(record)));
-    if (command.type !== "TEXT") return await done(receipts.failed(record, unsupported(command.type)));
+    if (session === undefined) return await this.#fail(record, withoutSession(record));
+    if (command.type !== "TEXT") return await this.#fail(record, unsupported(command.type));
 
     const message = textMessage(command.content ?? "");
     const pending: SendRecord = {
@@ -80,27 +92,31 @@ export class Sender {
     for (let attempt = 1; attempt <= this.#options.maxAttempts; attempt++) {
       if (attempt > 1) await delay(RETRY_PAUSE_MS, undefined, { signal }).catch(() => {});
       if (!(await this.#isConnected(session, heldUntilMs, signal))) {
-        if (expiresAtMs <= now()) return await done(receipts.failed(pending, expiry(record, attempt)));
+        if (expiresAtMs <= now()) return await this.#fail(pending, expiry(record, attempt));
         if (session.state === "ended") {
-          return await done(receipts.failed(pending, attempt > 1 ? UNCONFIRMED : withoutSession(record)));
+          return await this.#fail(pending, attempt > 1 ? UNCONFIRMED : withoutSession(record));
         }
-        return session.state === "banned" ? await done(receipts.failed(pending, BANNED)) : "later";
+        return session.state === "banned" ? await this.#fail(pending, BANNED) : "later";
       }
-      if (expiresAtMs <= now()) return await done(receipts.failed(pending, expiry(record, attempt)));
+      if (expiresAtMs <= now()) return await this.#fail(pending, expiry(record, attempt));
       // Not by what was read before the wait: receipts may have come first when the link did.
-      if (await receipts.begin(pending) === "answered") return "done";
+      if (await receipts.begin(pending) === "answered") return "accepted";
+      const handedOverAt = performance.now();
       transmission = await session.transmit(record.chat, message, {
         whatsappId: record.whatsappId,
         timeoutMs: this.#options.messageTimeoutMs,
       });
-      if (transmission.outcome === "accepted") return "done";
+      if (transmission.outcome === "accepted") {
+        telemetry?.acknowledged(performance.now() - handedOverAt);
+        return "accepted";
+      }
       if (transmission.outcome === "refused") {
-        return await done(receipts.failed(pending, refusalOf(transmission.code)));
+        return await this.#fail(pending, refusalOf(transmission.code));
       }
       // On a link that lives, silence says that it was written: once more would be twice on the wire.
       if (transmission.outcome === "unanswered") break;
     }
-    return await done(receipts.failed(pending, failureOf(transmission)));
+    return await this.#fail(pending, failureOf(transmission));
   }
 
   /** A send that waited until it was of no use, or has no number to go out from. */
@@ -110,11 +126,19 @@ export class Sender {
     cause: "expired" | "no_session",
   ): Promise<void> {
     const record = await this.#recordOf(command, commandId);
-    if (record.final) await this.#options.receipts.repeat(record);
-    else {
-      const failure = cause === "expired" ? expiry(record) : withoutSession(record);
-      await this.#options.receipts.failed(record, failure);
-    }
+    const settlement = record.final
+      ? await this.#repeat(record)
+      : await this.#fail(record, cause === "expired" ? expiry(record) : withoutSession(record));
+    this.#options.telemetry?.sent(command.type, settlement);
+  }
+
+  async #repeat(record: SendRecord): Promise<Settlement> {
+    await this.#options.receipts.repeat(record);
+    return "repeated";
+  }
+
+  async #fail(record: SendRecord, failure: SendFailure): Promise<Settlement> {
+    return await this.#options.receipts.failed(record, failure) === "failed" ? failure.code : "accepted";
   }
 
   async #recordOf(command: SendCommand, commandId: string | undefined): Promise<SendRecord> {
@@ -197,9 +221,4 @@ function failureOf(transmission: Transmission): SendFailure {
     return { code: "not_sent", error: `Cannot send the message: ${transmission.error}`, retryable: true };
   }
   return UNCONFIRMED;
-}
-
-async function done(work: Promise<void>): Promise<"done"> {
-  await work;
-  return "done";
 }

@@ -170,6 +170,7 @@ export class Run {
     const wasLinked = isLinked(auth.creds);
     const closure = await this.#socketsEnd(auth, onSettled);
     if (closure === undefined) return undefined;
+    this.#context.telemetry?.closed(closure);
     const level = isUntrusted(closure) ? "error" : "info";
     standing.log[level]({ ...closure }, "the socket to WhatsApp was closed");
     return await this.#reactions.to(closure, {
@@ -182,12 +183,14 @@ export class Run {
 
   /** Resolves with how the socket was closed, once all it has told is handled; `undefined` when the run was over first. */
   async #socketsEnd(auth: StoredAuthState, onSettled: () => void): Promise<Closure | undefined> {
-    const { webUrl, webVersions, qrLifetimeMs, probe, random } = this.#context;
+    const { webUrl, webVersions, qrLifetimeMs, probe, random, telemetry } = this.#context;
     this.#webVersion = webVersions.current;
     const { signal, standing, traffic } = this.#options;
     const closed = Promise.withResolvers<Closure | undefined>();
     this.#lose = closed.resolve;
     this.#pairing.begin();
+    const openedAt = performance.now();
+    telemetry?.connecting();
     const socket = openSocket({
       url: webUrl,
       version: this.#webVersion.version,
@@ -206,6 +209,7 @@ export class Run {
         },
         onOpen: (account) => {
           onSettled();
+          telemetry?.connected(performance.now() - openedAt);
           traffic.inTurn("connecting", () => this.#opened(account));
         },
         onClose: (closure) => traffic.inTurn("handling a close", () => closed.resolve(closure)),

@@ -6,6 +6,7 @@ import { parseJson } from "../../contract/json.ts";
 import type { Statement } from "../../store/database.ts";
 import type { SessionRecord } from "../../store/session_records.ts";
 import type { Store } from "../../store/store.ts";
+import type { Telemetry } from "../../telemetry.ts";
 import { type Health, healthOf, type SessionState } from "./states.ts";
 import { Vitals, type VitalsReport } from "../vitals/vitals.ts";
 
@@ -14,6 +15,7 @@ export interface StandingContext {
   readonly store: Store;
   readonly announcer: Announcer;
   readonly now: () => number;
+  readonly telemetry?: Telemetry | undefined;
   readonly log: Logger;
 }
 

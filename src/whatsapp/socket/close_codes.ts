@@ -74,6 +74,9 @@ const CLOSURES: Readonly<Record<number, Omit<Closure, "code" | "message">>> = {
   515: { reason: "restart_required", reaction: "restart" },
 };
 
+/** Every code that has a meaning of its own. */
+export const CLOSE_CODES: readonly string[] = Object.keys(CLOSURES);
+
 const UNKNOWN: Omit<Closure, "code"> = { reason: "connection_failed", reaction: "reconnect" };
 
 /** What to do about a socket that was closed with `code` and `message`. A code nobody knows is treated as a lost link. */

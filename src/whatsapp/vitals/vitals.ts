@@ -1,6 +1,7 @@
 import { type BinaryNode, proto, type WAMessage } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
 import type { Store } from "../../store/store.ts";
+import type { Telemetry } from "../../telemetry.ts";
 import { person } from "../identities.ts";
 import type { HealthWarning } from "../session/states.ts";
 import { isMessageOfOthers, type OwnAddresses, phoneSeenIn, prekeyCountIn } from "./vital_stanzas.ts";
@@ -44,6 +45,7 @@ export interface VitalsOptions {
   readonly numberId: string;
   readonly store: Store;
   readonly now: () => number;
+  readonly telemetry?: Telemetry | undefined;
   readonly log: () => Logger;
 }
 
@@ -126,12 +128,13 @@ export class Vitals {
 
   /** Takes note of a message that Baileys could not decrypt, or now could. */
   async message({ key, messageStubType }: WAMessage): Promise<void> {
-    const { store, numberId } = this.#options;
+    const { store, numberId, telemetry } = this.#options;
     if (!key.remoteJid || !key.id) return;
     const whatsappId = key.id;
     // It may come again under its sender's other name.
     const { names } = person(key.remoteJid, key.remoteJidAlt);
     if (messageStubType === proto.WebMessageInfo.StubType.CIPHERTEXT) {
+      telemetry?.undecryptable();
       this.#undecryptable = await store.vitals.noteUndecryptable({ numberId, chat: names[0]!, whatsappId });
     } else if (this.#undecryptable > 0) {
       this.#undecryptable = await store.vitals.noteDecrypted({ numberId, chats: names, whatsappId });
