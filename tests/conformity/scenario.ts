@@ -272,6 +272,7 @@ class Scenario implements AsyncDisposable {
         WHATSAPP_ROOT_KEY: standIn.rootKeyHex,
         STATUS_INTERVAL: String(STATUS_INTERVAL_MS),
         HEALTH_CHECK_INTERVAL: "1000",
+        HTTP_PORT: "",
         LOG_PRETTY: "false",
         ...environment,
       }, folder),

@@ -63,6 +63,7 @@ export async function startParts(
         RABBITMQ_URL: broker.url(),
         SESSION_DIR: files.sessionDir,
         STATUS_INTERVAL: String(STATUS_INTERVAL_MS),
+        HTTP_PORT: "",
         WHATSAPP_WEB_URL: standIn.url,
         WHATSAPP_ROOT_KEY: standIn.rootKeyHex,
       });

@@ -43,6 +43,7 @@ export class Installation implements AsyncDisposable {
       MAX_RETRY_ATTEMPTS: "3",
       MESSAGE_TIMEOUT: "30000",
       HEALTH_CHECK_INTERVAL: "60000",
+      HTTP_PORT: "",
       LOG_LEVEL: "info",
       LOG_PRETTY: "false",
       WHATSAPP_WEB_URL: `ws://${NOWHERE}/ws/chat`,
