@@ -17,7 +17,11 @@ import { readTlsFiles } from "./broker/tls.ts";
 import { SessionWiring } from "./broker/session_wiring.ts";
 import type { Settings } from "./config/load.ts";
 import { watchDisk, whileWritable } from "./disk_gate.ts";
+import { HttpServer } from "./health/http.ts";
+import { Metrics } from "./health/metrics.ts";
+import { pages } from "./health/pages.ts";
 import { makePulse } from "./health/pulse.ts";
+import { Readiness } from "./health/readiness.ts";
 import { Reporter } from "./health/reporter.ts";
 import { workerStatus } from "./health/worker_status.ts";
 import { Intake } from "./intake.ts";
@@ -55,6 +59,8 @@ export interface WorkerOptions {
   readonly webPageTimeoutMs?: number;
   /** How long a broker that is not there yet is waited for. @default 15 s */
   readonly brokerPatienceMs?: number;
+  /** How often an HTTP port that is taken is tried again. @default 30 s */
+  readonly httpRetryPauseMs?: number;
   /** Called with why, whenever it was not there. */
   readonly onBrokerAwaited?: (why: string) => void;
 }
@@ -75,6 +81,15 @@ export function buildParts(options: WorkerOptions, database: Database) {
     exchange: settings.RABBITMQ_EXCHANGE,
   });
 
+  const startedAtMs = now();
+  const telemetry: Metrics = new Metrics({
+    workerId,
+    workerStatus: () => status(),
+    sessions: () => sessions.all(),
+    isReady: () => readiness.obstacles().length === 0,
+    startedAtMs,
+  });
+
   // Out: events become durable in the outbox, and leave it when the broker has confirmed them.
   const store = makeStore(database, now);
   const contentType = settings.EVENT_CONTENT_TYPE;
@@ -84,6 +99,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
     contentType,
     workerId,
     now,
+    telemetry,
     log,
   });
   const queues = {
@@ -125,7 +141,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
     onAwaited: options.onBrokerAwaited,
   });
   const shared = new SharedChannel();
-  const deadLetters = new DeadLetters({ channel: shared, queue: names.deadLetter, workerId, now });
+  const deadLetters = new DeadLetters({ channel: shared, queue: names.deadLetter, workerId, now, telemetry });
   const leases: Leases = new Leases({
     connection,
     names,
@@ -142,7 +158,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
   });
 
   // WhatsApp.
-  const receipts = new Receipts(store, announcer, newId);
+  const receipts = new Receipts(store, announcer, newId, telemetry);
   const webVersions = new WebVersions({
     webUrl: settings.WHATSAPP_WEB_URL,
     memory: store.memory,
@@ -167,6 +183,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
     probe: options.probe,
     now,
     random,
+    telemetry,
     log,
   });
   const sender = new Sender({
@@ -178,6 +195,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
     holdMs: options.sendHoldMs,
     now,
     newId,
+    telemetry,
     log,
   });
 
@@ -195,28 +213,45 @@ export function buildParts(options: WorkerOptions, database: Database) {
     log,
     signal: intakeEnded.signal,
   });
+
+  // What it says of itself.
+  const readiness = new Readiness({
+    brokerState: () => connection.state,
+    brokerTrouble: () => connection.trouble,
+    diskFailingForMs: () => store.room.failingForMs,
+  });
+  const status = workerStatus({
+    workerId,
+    name: settings.WORKER_NAME,
+    version: options.version,
+    whatsappVersion: () => webVersions.current,
+    rootKeyHex: settings.WHATSAPP_ROOT_KEY,
+    wiring: () => wiring.report(),
+    startedAtMs,
+    sessions: () => sessions.all(),
+    outbox: store.outbox,
+    diskFailingForMs: () => store.room.failingForMs,
+    brokerState: () => connection.state,
+    isReader: () => reader.reading,
+    strayEvents: () => reader.strayEvents,
+    eventsPutBack: () => reader.eventsPutBack,
+    unhandledFaults,
+    now,
+  });
+  const { HTTP_HOST: host, HTTP_PORT: port, HTTP_TOKEN: token } = settings;
+  const http = host === undefined || port === undefined ? undefined : new HttpServer({
+    host,
+    port,
+    token,
+    pages: pages({ outbox: store.outbox, readiness, metrics: telemetry }),
+    retryPauseMs: options.httpRetryPauseMs,
+    log,
+  });
   const reporter: Reporter = new Reporter({
     announcer,
     publishNow: publisher.publishNow,
     sessions: () => sessions.all(),
-    workerStatus: workerStatus({
-      workerId,
-      name: settings.WORKER_NAME,
-      version: options.version,
-      whatsappVersion: () => webVersions.current,
-      rootKeyHex: settings.WHATSAPP_ROOT_KEY,
-      wiring: () => wiring.report(),
-      startedAtMs: now(),
-      sessions: () => sessions.all(),
-      outbox: store.outbox,
-      diskFailingForMs: () => store.room.failingForMs,
-      brokerState: () => connection.state,
-      isReader: () => reader.reading,
-      strayEvents: () => reader.strayEvents,
-      eventsPutBack: () => reader.eventsPutBack,
-      unhandledFaults,
-      now,
-    }),
+    workerStatus: status,
     statusIntervalMs: settings.STATUS_INTERVAL,
     healthIntervalMs: settings.HEALTH_CHECK_INTERVAL,
     now,
@@ -237,6 +272,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
       ),
     sendWaitMs,
     now,
+    telemetry,
     signal: intakeEnded.signal,
   });
 
@@ -249,7 +285,13 @@ export function buildParts(options: WorkerOptions, database: Database) {
     workerId,
     handler: takeCommand,
     numbers: () => leases.bound,
-    onHeld: () => alone.resolve(true),
+    onHeld: () => {
+      readiness.hasRival = false;
+      alone.resolve(true);
+    },
+    onRefused: () => {
+      readiness.hasRival = true;
+    },
     deadLetters,
     log,
     signal: intakeEnded.signal,
@@ -297,5 +339,8 @@ export function buildParts(options: WorkerOptions, database: Database) {
     unassigned,
     failed,
     intakeEnded,
+    readiness,
+    metrics: telemetry,
+    http,
   };
 }

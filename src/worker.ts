@@ -45,6 +45,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   spareBaileysStackTraces();
   const database = await Database.open(options.settings.SESSION_DIR);
   const parts = buildParts(options, database);
+  parts.http?.start();
   try {
     // Before any command is taken, every session of before is known.
     const { settings: { SESSION_DIR: sessionDir }, now = Date.now, log } = options;
@@ -55,6 +56,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     await parts.connection.open(options.brokerPatienceMs ?? BROKER_PATIENCE_MS);
   } catch (error) {
     await parts.connection.close();
+    await parts.http?.stop();
     database.close();
     throw error;
   }
@@ -63,8 +65,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
 
 /** Starts the parts of a worker whose broker is there, in order, and stops them in reverse. */
 function run(parts: Parts, { version, log, now = Date.now }: WorkerOptions): Worker {
-  const { store, connection, topology, publisher, shared, leases, sessions, reader, reporter, intakeEnded } =
-    parts;
+  const { store, connection, topology, publisher, shared, leases, sessions, reader, intakeEnded } = parts;
+  const { reporter, readiness, metrics, http } = parts;
   const ended = new AbortController();
   const keep = (name: string, role: Role, signal = intakeEnded.signal) => connection.keep(name, role, signal);
 
@@ -80,10 +82,12 @@ function run(parts: Parts, { version, log, now = Date.now }: WorkerOptions): Wor
       ended.signal,
     ),
   ];
+  if (http !== undefined) out.push(metrics.watchEventLoop(ended.signal));
   const inbox = keep("inbox", parts.inbox);
   // A second process with this worker's id does nothing under its name for as long as the first one lives.
   const working = unlessAborted(parts.alone, intakeEnded.signal).then(async (alone) => {
     if (alone === undefined) return;
+    readiness.started();
     log.info({ version, ...parts.wiring.report() }, "the worker is ready");
     out.push(reporter.run(ended.signal));
     await Promise.all([
@@ -101,6 +105,7 @@ function run(parts: Parts, { version, log, now = Date.now }: WorkerOptions): Wor
     pulse: parts.pulse,
     failed: parts.failed.promise,
     stop: async () => {
+      readiness.stopping();
       log.info("stopping: taking nothing new, finishing what is in hand");
       intakeEnded.abort();
       // What a full disk keeps waiting now comes again: commands from the broker, the rest from WhatsApp.
@@ -111,6 +116,7 @@ function run(parts: Parts, { version, log, now = Date.now }: WorkerOptions): Wor
       ended.abort();
       await connection.close();
       await Promise.all(out);
+      await http?.stop();
       store.close();
       log.info("stopped");
     },

@@ -28,8 +28,11 @@ export interface WorkerStatusSources {
   readonly now: () => number;
 }
 
-/** Makes the `data` of a `worker_status`: `uptime` in seconds, `memory` in bytes. */
-export function workerStatus(sources: WorkerStatusSources): () => Promise<Record<string, unknown>> {
+/** The `data` of a `worker_status`: `uptime` in seconds, `memory` in bytes. */
+export type WorkerStatus = Awaited<ReturnType<ReturnType<typeof workerStatus>>>;
+
+/** Makes the `data` of a `worker_status`. */
+export function workerStatus(sources: WorkerStatusSources) {
   return async () => {
     const sessions = sources.sessions();
     const connected = sessions.filter((session) => session.state === "connected").length;
@@ -74,8 +77,8 @@ function countBy(words: readonly string[]): Record<string, number> {
   return Object.fromEntries(Object.entries(groups).map(([word, all = []]) => [word, all.length]));
 }
 
-function diskStatus(failingForMs: number | undefined): Record<string, unknown> {
+function diskStatus(failingForMs: number | undefined) {
   return failingForMs === undefined
-    ? { state: "ok" }
-    : { state: "failing", failingForMs: Math.floor(failingForMs) };
+    ? { state: "ok" } as const
+    : { state: "failing", failingForMs: Math.floor(failingForMs) } as const;
 }

@@ -1,0 +1,42 @@
+import type { Outbox } from "../store/outbox.ts";
+import type { Answer, Pages } from "./http.ts";
+import type { Metrics } from "./metrics.ts";
+import type { Readiness } from "./readiness.ts";
+
+/** What the pages are made from. */
+export interface PageSources {
+  /** Asked whether the store answers. */
+  readonly outbox: Outbox;
+  readonly readiness: Readiness;
+  readonly metrics: Metrics;
+}
+
+/**
+ * What machines may ask.
+ *
+ * | path | answer |
+ * |---|---|
+ * | `/livez` | 200: the process is alive, its event loop and its store answer. If not: restart it |
+ * | `/readyz` | 200: it does its work. 503: it does not, and `reasons` has what it waits for |
+ * | `/metrics` | {@link Metrics} |
+ */
+export function pages({ outbox, readiness, metrics }: PageSources): Pages {
+  return {
+    "/livez": async () => {
+      await outbox.depth();
+      return json(200, { status: "alive" });
+    },
+    "/readyz": () => {
+      const reasons = readiness.obstacles();
+      const answer = reasons.length === 0
+        ? json(200, { status: "ready" })
+        : json(503, { status: "not_ready", reasons });
+      return Promise.resolve(answer);
+    },
+    "/metrics": async () => ({ status: 200, ...await metrics.text() }),
+  };
+}
+
+function json(status: number, body: unknown): Answer {
+  return { status, contentType: "application/json; charset=utf-8", body: `${JSON.stringify(body)}\n` };
+}
