@@ -57,8 +57,8 @@ const COMMAND_OUTCOMES = namesOf(
   >,
 );
 const STATUSES = namesOf(
-  { PENDING: true, SENT: true, DELIVERED: true, READ: true, PLAYED: true, FAILED: true } satisfies Record<
-    SendStatus,
+  { SENT: true, DELIVERED: true, READ: true, PLAYED: true, FAILED: true } satisfies Record<
+    Exclude<SendStatus, "PENDING">,
     true
   >,
 );
