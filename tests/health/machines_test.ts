@@ -5,7 +5,7 @@ import { startProxy } from "../rabbitmq/proxy.ts";
 import { sharedBroker } from "../rabbitmq/shared.ts";
 import { pair, startStack } from "../stack.ts";
 import { noPromtool, promtool } from "./promtool.ts";
-import { ask, eventually, freePort, readiness, samplesOf, scrape } from "./watcher.ts";
+import { ask, eventually, freePort, readiness, scrape, scraped } from "./watcher.ts";
 
 const broker = await sharedBroker();
 const NUMBER = { numberId: 6, phoneNumber: "221771234567" };
@@ -21,13 +21,6 @@ Deno.test("A number is paired, sends and receives, and the metrics say so withou
   const { backend, standIn } = stack;
   await stack.startWorker();
   const authorization = { headers: { authorization: `Bearer ${TOKEN}` } };
-  const metrics = async () => samplesOf((await ask(port, "/metrics", authorization)).body);
-  const samples = (wanted: Record<string, number>) =>
-    eventually(
-      metrics,
-      (seen) => Object.entries(wanted).every(([sample, value]) => seen.get(sample) === value),
-    );
-
   await pair(stack, NUMBER);
   const send = {
     messageId: 77,
@@ -53,7 +46,7 @@ Deno.test("A number is paired, sends and receives, and the metrics say so withou
   });
   await backend.next(({ body }) => body.code === "malformed_json");
 
-  const seen = await samples({
+  const seen = await scraped(port, {
     whatsapp_worker_ready: 1,
     whatsapp_worker_reader: 1,
     'whatsapp_worker_sessions{state="connected"}': 1,
@@ -84,7 +77,7 @@ Deno.test("A number is paired, sends and receives, and the metrics say so withou
     whatsapp_worker_undecryptable_total: 0,
     whatsapp_worker_disk_failing: 0,
     whatsapp_worker_unhandled_faults_total: 0,
-  });
+  }, authorization);
   assert.ok(seen.get("process_resident_memory_bytes")! > 30_000_000);
   assert.ok(seen.get("process_cpu_seconds_total")! > 0);
   assert.ok(Math.abs(seen.get("process_start_time_seconds")! - Date.now() / 1000) < 60);
@@ -103,6 +96,27 @@ Deno.test("A number is paired, sends and receives, and the metrics say so withou
 
   assert.equal((await ask(port, "/livez", authorization)).body, '{"status":"alive"}\n');
   assert.equal((await ask(port, "/livez")).status, 401);
+});
+
+Deno.test("Messages that come damaged or twice are counted as such, and each once as received", async () => {
+  const port = freePort();
+  await using stack = await startStack({ broker, environment: { HTTP_PORT: String(port) } });
+  await stack.startWorker();
+  await pair(stack, NUMBER);
+  const contact = stack.standIn.contact(CONTACT);
+  for (const text of ["one", "one again"]) {
+    await contact.sendText(NUMBER.phoneNumber, text, "3A0123456789ABCDEF");
+  }
+  contact.damageNext();
+  await contact.sendText(NUMBER.phoneNumber, "damaged at first");
+  await stack.backend.next(({ body }) => body.body === "damaged at first");
+  await scraped(port, {
+    'whatsapp_worker_messages_received_total{type="TEXT"}': 2,
+    'whatsapp_worker_duplicates_suppressed_total{direction="in"}': 1,
+    whatsapp_worker_undecryptable_total: 1,
+    // Another copy of it could be decrypted.
+    whatsapp_worker_undecryptable_messages: 0,
+  });
 });
 
 Deno.test("/readyz says that the broker is waited for at start, that it was lost, and that the worker stops", async () => {
@@ -160,7 +174,7 @@ Deno.test("Two workers in one process count for themselves; a second one with th
     body.action === "worker_status" && properties.correlationId === id
   );
   const commands = 'whatsapp_worker_commands_total{action="status",outcome="done"}';
-  await eventually(() => scrape(first), (seen) => seen.get(commands) === 1);
+  await scraped(first, { [commands]: 1 });
   assert.equal((await scrape(second)).get(commands), undefined);
 
   await worker.stop();

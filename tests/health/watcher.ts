@@ -57,8 +57,26 @@ export function samplesOf(text: string): Map<string, number> {
 }
 
 /** Scrapes a worker. */
-export async function scrape(port: number): Promise<Map<string, number>> {
-  const { status, body } = await ask(port, "/metrics");
+export async function scrape(port: number, init?: RequestInit): Promise<Map<string, number>> {
+  const { status, body } = await ask(port, "/metrics", init);
   assert.equal(status, 200, body);
   return samplesOf(body);
+}
+
+/** Scrapes a worker until these samples have these values. @returns all samples */
+export async function scraped(
+  port: number,
+  wanted: Readonly<Record<string, number>>,
+  init?: RequestInit,
+): Promise<Map<string, number>> {
+  let all = new Map<string, number>();
+  await eventually(
+    async () => {
+      all = await scrape(port, init);
+      return Object.entries(wanted).filter(([sample, value]) => all.get(sample) !== value)
+        .map(([sample, value]) => `${sample} is ${all.get(sample)}, not ${value}`);
+    },
+    (others) => others.length === 0,
+  );
+  return all;
 }
