@@ -32,8 +32,7 @@ const STATES = namesOf(
     replaced: true,
     banned: true,
     unusable: true,
-    ended: true,
-  } satisfies Record<SessionState, true>,
+  } satisfies Record<Exclude<SessionState, "ended">, true>,
 );
 const BROKER_STATES = namesOf(
   { connecting: true, connected: true, blocked: true, closed: true } satisfies Record<BrokerState, true>,
