@@ -239,11 +239,17 @@ export function buildParts(options: WorkerOptions, database: Database) {
     now,
   });
   const { HTTP_HOST: host, HTTP_PORT: port, HTTP_TOKEN: token } = settings;
+  const pulse = makePulse({
+    sessions: () => sessions.all(),
+    outbox: store.outbox,
+    diskFailing: () => store.room.failingForMs !== undefined,
+    broker: connection,
+  });
   const http = host === undefined || port === undefined ? undefined : new HttpServer({
     host,
     port,
     token,
-    pages: pages({ outbox: store.outbox, readiness, metrics: telemetry }),
+    pages: pages({ pulse, readiness, metrics: telemetry }),
     retryPauseMs: options.httpRetryPauseMs,
     log,
   });
@@ -328,12 +334,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
     sessions,
     reader,
     reporter,
-    pulse: makePulse({
-      sessions: () => sessions.all(),
-      outbox: store.outbox,
-      diskFailing: () => store.room.failingForMs !== undefined,
-      broker: connection,
-    }),
+    pulse,
     inbox,
     alone: alone.promise,
     unassigned,

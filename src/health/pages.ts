@@ -1,12 +1,11 @@
-import type { Outbox } from "../store/outbox.ts";
 import type { Answer, Pages } from "./http.ts";
 import type { Metrics } from "./metrics.ts";
+import type { Pulse } from "./pulse.ts";
 import type { Readiness } from "./readiness.ts";
 
 /** What the pages are made from. */
 export interface PageSources {
-  /** Asked whether the store answers. */
-  readonly outbox: Outbox;
+  readonly pulse: () => Promise<Pulse>;
   readonly readiness: Readiness;
   readonly metrics: Metrics;
 }
@@ -16,15 +15,15 @@ export interface PageSources {
  *
  * | path | answer |
  * |---|---|
- * | `/livez` | 200: the process is alive, its event loop and its store answer. If not: restart it |
+ * | `/livez` | 200: it gets on with its work: event loop, store and broker supervisor answer. If not: restart it |
  * | `/readyz` | 200: it does its work. 503: it does not, and `reasons` has what it waits for |
  * | `/metrics` | {@link Metrics} |
  */
-export function pages({ outbox, readiness, metrics }: PageSources): Pages {
+export function pages({ pulse, readiness, metrics }: PageSources): Pages {
   return {
     "/livez": async () => {
-      await outbox.depth();
-      return json(200, { status: "alive" });
+      const { alive } = await pulse();
+      return alive ? json(200, { status: "alive" }) : json(503, { status: "stuck" });
     },
     "/readyz": () => {
       const reasons = readiness.obstacles();
