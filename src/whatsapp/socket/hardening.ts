@@ -1,13 +1,11 @@
 import { Buffer } from "node:buffer";
-import { createRequire } from "node:module";
 import { Curve, proto, WA_CERT_DETAILS } from "@whiskeysockets/baileys";
+import curve25519 from "curve25519-js";
 import { UntrustedServer, verifyServer } from "./server_certificate.ts";
 import { signXeddsa, verifyXeddsa } from "./xeddsa.ts";
 
 const { sharedKey } = Curve;
 const WHATSAPPS_ROOT = WA_CERT_DETAILS.PUBLIC_KEY;
-/** The curve in pure JavaScript below libsignal, which looks up its functions each time it calls one. */
-const curve25519 = libsignalsOwn("curve25519-js");
 
 /**
  * Makes Baileys verify the server, and the account at pairing. As published it does neither:
@@ -44,12 +42,6 @@ export function hardenBaileys(rootKeyHex: string | undefined, now: () => number 
     return verifyServer(encoded, { rootKey, serverKey, nowMs: now() });
   };
   Curve.verify = verifyXeddsa;
+  // The very object libsignal looks its functions up in, each time it calls one, as there is one copy of the package.
   Object.assign(curve25519, { sign: signXeddsa, verify: verifyXeddsa });
-}
-
-/** A module as libsignal gets it when it asks for it. */
-function libsignalsOwn(name: string): object {
-  const fromBaileys = createRequire(import.meta.resolve("@whiskeysockets/baileys"));
-  const fromLibsignal = createRequire(fromBaileys.resolve("libsignal/src/curve.js"));
-  return fromLibsignal(name);
 }
