@@ -8,14 +8,18 @@ const HELP = `whatsapp-worker ${VERSION}: holds WhatsApp sessions for a backend 
 Usage: worker [options]
        worker dead-letters list | show | requeue | drop
        worker session list | show | delete | unpin
+       worker print install.sh | worker.service | .env.example
 
   (none)             run the worker until SIGTERM or SIGINT
   dead-letters       what could not be handled: look at it, send it back or drop it
   session            the numbers of this worker; free the number of one that is lost for good
+  print              write a file that came with this worker to standard output
   --check            tell what is wrong with this installation and what to do about it
-  --json             with --check and commands: for machines
+  --json             with --check, --version and commands: for machines
   --env-file FILE    read the settings from FILE (default: ./.env, or /etc/whatsapp-worker/worker.env)
-  --version          print the version
+  --version          print the version, and what it is made of
+  --unpack           unpack a self-extracting worker beside itself, as install.sh does, and print where; others have
+                     nothing to unpack
   --help             print this; behind a command, its own help
 
 Exit codes: 0 fine, 64 wrong usage, 66 no such dead letter or session, 69 broker (with --check: or WhatsApp) out of
@@ -24,7 +28,7 @@ wrong. --check ends with the first that applies of 78, 73 and 69.
 `;
 
 /** The options that go without a command. */
-const OWN_OPTIONS = ["check", "json", "env-file", "version", "help"];
+const OWN_OPTIONS = ["check", "json", "env-file", "version", "unpack", "help"];
 
 async function main(args: string[]): Promise<number> {
   let options: Options, positionals: string[];
@@ -40,11 +44,19 @@ async function main(args: string[]): Promise<number> {
   const foreign = Object.keys(options).find((option) => !OWN_OPTIONS.includes(option));
   if (foreign !== undefined) return wrongUsage(`Option '--${foreign}' goes with a command`);
   if (options.help) console.log(HELP.trimEnd());
-  else if (options.version) console.log(`whatsapp-worker ${VERSION}`);
-  else if (json && !check) return wrongUsage("Option '--json' goes with '--check' or a command");
+  else if (options.version) await printVersion({ json });
+  // A self-extracting worker's stub has taken it before it came here.
+  else if (options.unpack) return EXIT.OK;
+  else if (json && !check) return wrongUsage("Option '--json' goes with '--check', '--version' or a command");
   else if (check) return await (await import("./src/preflight/run.ts")).preflight({ envFile, json });
   else return await (await import("./src/run.ts")).runWorker({ envFile });
   return EXIT.OK;
+}
+
+async function printVersion({ json }: { json: boolean }): Promise<void> {
+  const { buildInfo, renderBuildInfo } = await import("./src/build_info.ts");
+  const info = await buildInfo();
+  console.log(json ? JSON.stringify(info, undefined, 2) : renderBuildInfo(info));
 }
 
 function wrongUsage(message: string): number {

@@ -12,7 +12,10 @@ export interface Invocation {
 }
 
 /** A command of the operator's. */
-export interface Command {
+export type Command = ConfiguredCommand | BareCommand;
+
+/** How a command is typed. */
+interface Wording {
   /** `dead-letters list`. */
   readonly name: string;
   /** What may follow the words, as the help shows it. */
@@ -20,8 +23,18 @@ export interface Command {
   /** How many operands it takes. */
   readonly operands: readonly [least: number, most: number];
   readonly options: readonly OptionName[];
+}
+
+/** A command that works on what is configured. */
+export interface ConfiguredCommand extends Wording {
   /** @throws {CommandError} @returns the exit code */
   readonly run: (invocation: Invocation) => Promise<number>;
+}
+
+/** A command that needs no configuration, not even a right one. */
+export interface BareCommand extends Wording {
+  /** @returns the exit code */
+  readonly runBare: () => Promise<number>;
 }
 
 /** Commands that share their first word and their help. */

@@ -6,10 +6,11 @@ import type { Command, CommandGroup } from "./command.ts";
 import { CommandError } from "./command_error.ts";
 import { DEAD_LETTERS } from "./dead_letters.ts";
 import type { OptionName, Options } from "./options.ts";
+import { PRINT } from "./print.ts";
 import { SESSION } from "./session.ts";
 import { ownTerminal, visibleLines } from "./terminal.ts";
 
-const GROUPS: readonly CommandGroup[] = [DEAD_LETTERS, SESSION];
+const GROUPS: readonly CommandGroup[] = [DEAD_LETTERS, SESSION, PRINT];
 
 /** Carries out `worker WORD WORD …`. Resolves to the exit code; what went wrong is worded on standard error. */
 export async function dispatch(words: readonly string[], options: Options): Promise<number> {
@@ -75,6 +76,7 @@ function checkUsage(
 }
 
 async function carryOut(command: Command, operands: readonly string[], options: Options): Promise<number> {
+  if ("runBare" in command) return await command.runBare();
   const envFile = options["env-file"];
   const { settings, warnings } = await loadConfig({ envFile, environment: configuringEnvironment() });
   const terminal = ownTerminal();

@@ -8,6 +8,7 @@ export const OPTIONS = {
   "limit": { type: "string" },
   "queue": { type: "string" },
   "reason": { type: "string" },
+  "unpack": { type: "boolean" },
   "version": { type: "boolean" },
   "worker": { type: "string" },
   "yes": { type: "boolean" },

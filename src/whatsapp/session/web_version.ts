@@ -131,7 +131,8 @@ const OUTDATED_REMEDY = "Upgrade the worker; until then it tries again every few
 /** Both in one, for the backend. */
 export const OUTDATED_SENTENCE = `${OUTDATED}: upgrade the worker`;
 
-const BUNDLED: WebVersion = {
+/** The one Baileys was published with. */
+export const BUNDLED: WebVersion = {
   version: DEFAULT_CONNECTION_CONFIG.version,
   text: DEFAULT_CONNECTION_CONFIG.version.join("."),
   source: "bundled",
