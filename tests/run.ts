@@ -98,7 +98,7 @@ async function stage(run: Run, name: string, work: () => Promise<boolean>): Prom
 
 /** Format, lint and types; a failure's findings are printed. */
 async function gate(run: Run): Promise<void> {
-  const roots = ["main.ts", "src", "tests"].filter((path) => exists(path));
+  const roots = ["main.ts", "src", "build", "tests"].filter((path) => exists(path));
   await stage(run, "format", () => quietly(["fmt", "--check"], run.signal));
   await stage(run, "lint", () => quietly(["lint"], run.signal));
   await stage(run, "types", () => quietly(["check", ...roots], run.signal));

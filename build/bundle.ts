@@ -1,0 +1,37 @@
+import { join } from "node:path";
+import type { BuildStamp } from "../src/build_info.ts";
+import { BuildError } from "./build_error.ts";
+import { run } from "./programs.ts";
+
+/** What Baileys would use for media if it were there; it does without. */
+const NOT_BUNDLED = ["sharp", "jimp", "link-preview-js", "audio-decode"];
+
+/** How the bundle asks for what is not in it: Node's own modules, and faster variants that libraries try to find. */
+const REQUIRE = "__deno_internal_createRequire(import.meta.url)";
+/** Not to be found beside the bundle or in a folder above: in a folder such as /tmp anybody could put them there. */
+const REQUIRE_FROM_ROOT = '__deno_internal_createRequire("file:///")';
+
+/**
+ * Makes one file of the program and all it imports. It is not minified: Baileys' functions are known by their names
+ * (`src/whatsapp/socket/stack_traces.ts`), and so are those in the stack trace of a report.
+ *
+ * @param root of the repository
+ * @param folder where to work
+ * @returns the file's text, the same wherever the repository is
+ */
+export async function bundle(root: string, folder: string, stamp: BuildStamp): Promise<string> {
+  const output = join(folder, "bundle.mjs");
+  const externals = NOT_BUNDLED.flatMap((name) => ["--external", name]);
+  const args = ["bundle", "--frozen", "--platform", "deno", ...externals, "--output", output, "main.ts"];
+  await run(Deno.execPath(), args, { cwd: root });
+  const text = await Deno.readTextFile(output);
+  if (text.split(REQUIRE).length !== 2) {
+    throw new BuildError(
+      "bundle_unknown",
+      "deno bundle words its require() in another way than it did",
+      `Look for createRequire at the top of a bundle, and change REQUIRE in build/bundle.ts`,
+    );
+  }
+  return `globalThis.WHATSAPP_WORKER_BUILD = ${JSON.stringify(stamp)};\n` +
+    text.replace(REQUIRE, REQUIRE_FROM_ROOT);
+}
