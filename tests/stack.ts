@@ -18,6 +18,7 @@ import { clearBaileysTimers } from "./baileys_timers.ts";
 import type { Broker } from "./rabbitmq/broker.ts";
 import type { StandIn } from "./stand_in/stand_in.ts";
 import { startStandIn } from "./stand_in/stand_in.ts";
+import { workerCommand } from "./worker_command.ts";
 
 /** What {@link startStack} may be given. */
 export interface StackOptions {
@@ -212,11 +213,15 @@ export class Program implements WorkerProgram {
     folder: string,
     flags: readonly string[] = [],
     programArguments: readonly string[] = [],
-    main: string = new URL("../main.ts", import.meta.url).pathname,
+    main?: string,
   ) {
     const config = new URL("../deno.json", import.meta.url).pathname;
-    this.process = new Deno.Command(Deno.execPath(), {
+    const { program, args } = main === undefined ? workerCommand(programArguments, flags) : {
+      program: Deno.execPath(),
       args: ["run", "-A", "--config", config, ...flags, main, ...programArguments],
+    };
+    this.process = new Deno.Command(program, {
+      args,
       cwd: folder,
       env: environment,
       stdin: "null",

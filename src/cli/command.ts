@@ -11,9 +11,6 @@ export interface Invocation {
   readonly terminal: Terminal;
 }
 
-/** A command of the operator's. */
-export type Command = ConfiguredCommand | BareCommand;
-
 /** How a command is typed. */
 interface Wording {
   /** `dead-letters list`. */
@@ -25,8 +22,8 @@ interface Wording {
   readonly options: readonly OptionName[];
 }
 
-/** A command that works on what is configured. */
-export interface ConfiguredCommand extends Wording {
+/** A command of the operator's, which works on what is configured. */
+export interface Command extends Wording {
   /** @throws {CommandError} @returns the exit code */
   readonly run: (invocation: Invocation) => Promise<number>;
 }
@@ -42,5 +39,5 @@ export interface CommandGroup {
   /** The first word. */
   readonly name: string;
   readonly help: string;
-  readonly commands: readonly Command[];
+  readonly commands: readonly (Command | BareCommand)[];
 }

@@ -2,7 +2,7 @@ import { configuringEnvironment } from "../config/environment.ts";
 import { ConfigError, loadConfig, renderFaults } from "../config/load.ts";
 import { nearestOf } from "../config/suggest.ts";
 import { EXIT } from "../exit_codes.ts";
-import type { Command, CommandGroup } from "./command.ts";
+import type { BareCommand, Command, CommandGroup } from "./command.ts";
 import { CommandError } from "./command_error.ts";
 import { DEAD_LETTERS } from "./dead_letters.ts";
 import type { OptionName, Options } from "./options.ts";
@@ -41,7 +41,7 @@ function groupOf([word = ""]: readonly string[]): CommandGroup {
   throw unknown(`There is no command ${JSON.stringify(word)}`, word, names, "worker --help");
 }
 
-function commandOf(group: CommandGroup, [, word]: readonly string[]): Command {
+function commandOf(group: CommandGroup, [, word]: readonly string[]): Command | BareCommand {
   const command = group.commands.find(({ name }) => name === `${group.name} ${word}`);
   if (command !== undefined) return command;
   const names = group.commands.map(({ name }) => name.slice(group.name.length + 1));
@@ -62,7 +62,7 @@ function unknown(message: string, word: string, names: readonly string[], help: 
 }
 
 function checkUsage(
-  { name, usage, operands: [least, most], options: own }: Command,
+  { name, usage, operands: [least, most], options: own }: Command | BareCommand,
   operands: readonly string[],
   options: Options,
 ) {
@@ -75,7 +75,11 @@ function checkUsage(
   if (operands.length > most) refuse(`'${name}' takes no ${JSON.stringify(operands[most])}`);
 }
 
-async function carryOut(command: Command, operands: readonly string[], options: Options): Promise<number> {
+async function carryOut(
+  command: Command | BareCommand,
+  operands: readonly string[],
+  options: Options,
+): Promise<number> {
   if ("runBare" in command) return await command.runBare();
   const envFile = options["env-file"];
   const { settings, warnings } = await loadConfig({ envFile, environment: configuringEnvironment() });

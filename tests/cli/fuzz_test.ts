@@ -62,7 +62,7 @@ async function carryOut(office: Office, name: string, operands: string[], option
     endProgress: () => {},
   };
   const command = DEAD_LETTERS.commands.find((command) => command.name === `dead-letters ${name}`);
-  assert.ok(command);
+  assert.ok(command && "run" in command);
   const code = await command.run({ settings, operands, options, terminal });
   assert.ok(
     isVisible(`${printed}${told}`),

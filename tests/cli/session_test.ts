@@ -7,7 +7,7 @@ import { initAuthCreds, type SignalDataSet } from "@whiskeysockets/baileys";
 import fc from "fast-check";
 import { dispatch } from "../../src/cli/dispatch.ts";
 import { OPTIONS, type Options } from "../../src/cli/options.ts";
-import { SESSION } from "../../src/cli/session.ts";
+import { deleteSession } from "../../src/cli/session_delete.ts";
 import type { Terminal } from "../../src/cli/terminal.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { EXIT } from "../../src/exit_codes.ts";
@@ -238,9 +238,8 @@ Deno.test("worker session delete asks on a terminal, and takes no for an answer"
     progress: () => {},
     endProgress: () => {},
   });
-  const command = SESSION.commands.find(({ name }) => name === "session delete")!;
   const answered = (answer: boolean) =>
-    command.run({ settings, operands: ["6"], options: {}, terminal: terminal(answer) });
+    deleteSession.run({ settings, operands: ["6"], options: {}, terminal: terminal(answer) });
   assert.equal(await answered(false), 0);
   assert.deepEqual(told, ["Nothing was changed"]);
   assert.match(asked[0]!, /^Number 6, \+221\*{7}67:\n {2}its credentials will be gone for good/);

@@ -1,20 +1,19 @@
 /** The commands at a terminal, and beside a running worker. */
 import { strict as assert } from "node:assert";
-import { join } from "node:path";
 import { visible, visibleJson, visibleLines } from "../../src/cli/terminal.ts";
 import { NAMES, until } from "../bridge/bridge.ts";
 import { sharedBroker } from "../rabbitmq/shared.ts";
 import { startStack } from "../stack.ts";
+import { workerCommand } from "../worker_command.ts";
 import { type Office, openOffice, send } from "./letters.ts";
 
 const broker = await sharedBroker();
 
 /** Runs the program at a terminal of its own, where `answer` is typed. */
 async function atTerminal(office: Office, args: readonly string[], answer: string): Promise<string> {
-  const root = new URL("../../", import.meta.url).pathname;
-  const program = [Deno.execPath(), "run", "-A", "--config", `${root}deno.json`, `${root}main.ts`, ...args];
+  const worker = workerCommand([...args, "--env-file", office.installation.envFile]);
   const child = new Deno.Command("script", {
-    args: ["-qec", [...program, "--env-file", office.installation.envFile].join(" "), "/dev/null"],
+    args: ["-qec", [worker.program, ...worker.args].join(" "), "/dev/null"],
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -73,10 +72,9 @@ Deno.test("worker dead-letters requeue hands a letter to the running worker, and
 });
 
 Deno.test("worker --help of every command fits a screen", async () => {
-  const main = join(new URL("../../", import.meta.url).pathname, "main.ts");
   for (const args of [["--help"], ["dead-letters", "--help"], ["session", "unpin", "--help"]]) {
-    const { code, stdout } = await new Deno.Command(Deno.execPath(), { args: ["run", "-A", main, ...args] })
-      .output();
+    const worker = workerCommand(args);
+    const { code, stdout } = await new Deno.Command(worker.program, { args: worker.args }).output();
     const lines = new TextDecoder().decode(stdout).split("\n");
     assert.equal(code, 0);
     assert.ok(lines.length <= 36, `${args.join(" ")} has ${lines.length} lines`);

@@ -2,6 +2,7 @@
 
 import { dirname, join, normalize } from "node:path";
 import type { Observations } from "./observations.ts";
+import { workerCommand } from "../worker_command.ts";
 import { expect, known } from "./observations.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -23,14 +24,15 @@ export async function readRepository(root: string = ROOT): Promise<Map<string, s
   return files;
 }
 
-/** The program's own answer to `--version`. */
+/** The first line of the program's own answer to `--version`. */
 export async function programVersion(): Promise<string> {
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", join(ROOT, "main.ts"), "--version"],
+  const { program, args } = workerCommand(["--version"]);
+  const { stdout } = await new Deno.Command(program, {
+    args,
     cwd: ROOT,
     stdin: "null",
   }).output();
-  return new TextDecoder().decode(stdout).trim();
+  return new TextDecoder().decode(stdout).split("\n", 1)[0]!;
 }
 
 /** @throws {Error} when a file is missing or empty */

@@ -1,6 +1,7 @@
-/** The worker as its users run it: a process of its own, with the permissions of the `start` task and a `.env`. */
+/** The worker as its users run it: a process of its own, with a `.env`. */
 
 import { isKey, KEYS, rowOf } from "../../src/config/settings.ts";
+import { workerCommand } from "../worker_command.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const READY = "the worker is ready";
@@ -15,13 +16,13 @@ export async function writeEnvFile(path: string, changes: Readonly<Record<string
 }
 
 /**
- * Downloads and compiles what the worker is made of, so that its first start is one like any other.
+ * Downloads, compiles or unpacks what the worker is made of, so that its first start is one like any other.
  *
  * @throws {Error} with what deno said
  */
 export async function cacheWorker(signal: AbortSignal): Promise<void> {
-  const args = ["cache", `--config=${ROOT}deno.json`, `${ROOT}main.ts`];
-  const command = new Deno.Command(Deno.execPath(), {
+  const { program, args } = workerCommand(["--version"]);
+  const command = new Deno.Command(program, {
     args,
     signal,
     stdin: "null",
@@ -57,8 +58,9 @@ export class WorkerProcess implements AsyncDisposable {
   /** Starts it. */
   constructor({ envFile, logFile, guardedBy, onCrash }: WorkerProcessOptions) {
     // Detached: the terminal's Ctrl-C must not reach the worker before the demo has seen it.
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: [...startArguments(), "--env-file", envFile],
+    const { program, args } = workerCommand(["--env-file", envFile]);
+    this.#child = new Deno.Command(program, {
+      args,
       cwd: ROOT,
       detached: true,
       clearEnv: true,
@@ -123,14 +125,6 @@ export class WorkerProcess implements AsyncDisposable {
       if (!(error instanceof TypeError)) throw error;
     }
   }
-}
-
-/** What the `start` task gives to deno, so that the worker has the permissions its users run it with. */
-export function startArguments(): string[] {
-  const { tasks } = JSON.parse(Deno.readTextFileSync(`${ROOT}deno.json`)) as {
-    tasks: { start: { command: string } };
-  };
-  return tasks.start.command.split(" ").slice(1);
 }
 
 /** This process's environment without what would go over the `.env`, and without proxies: all is on loopback. */

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import type { Finding } from "../../src/preflight/check.ts";
 import type { CheckResult, Report } from "../../src/preflight/report.ts";
 import { checkAll } from "../../src/preflight/run.ts";
-import { startArguments } from "../demo/worker_process.ts";
 import type { RunOptions } from "../../src/preflight/runner.ts";
+import { workerCommand } from "../worker_command.ts";
 
 /** Nothing listens there, so that what a test is not about ends at once. */
 const NOWHERE = "127.0.0.1:1";
@@ -75,9 +75,9 @@ export class Installation implements AsyncDisposable {
   /** Runs the program in it, as `worker ARGS --env-file .env`. */
   async run(args: string[], environment: Record<string, string> = {}): Promise<Ran> {
     const startedAt = performance.now();
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      // With the permissions of the task that operators start it with.
-      args: [...startArguments(), ...args, "--env-file", this.envFile],
+    const worker = workerCommand([...args, "--env-file", this.envFile]);
+    const { code, stdout, stderr } = await new Deno.Command(worker.program, {
+      args: worker.args,
       cwd: new URL("../../", import.meta.url).pathname,
       env: environment,
       stdin: "null",

@@ -1,6 +1,7 @@
 /** A worker as its supervisor runs it: the real program, started again when it ends, killed and frozen at will. */
 
-import { ownEnvironment, startArguments } from "../demo/worker_process.ts";
+import { ownEnvironment } from "../demo/worker_process.ts";
+import { workerCommand } from "../worker_command.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const RESTART_PAUSE_MS = 1_000;
@@ -45,16 +46,15 @@ export class SupervisedWorker implements AsyncDisposable {
   start(): void {
     if (this.#child !== undefined || this.#disposed) return;
     const { envFile, logFile, guardedBy } = this.#options;
+    const { program, args } = workerCommand(["--env-file", envFile]);
     // The shell becomes the worker, which writes to the file itself: no output is lost with this process.
     const child = this.#child = new Deno.Command("/bin/sh", {
       args: [
         "-c",
         `exec "$@" >>"$0" 2>&1`,
         logFile,
-        Deno.execPath(),
-        ...startArguments(),
-        "--env-file",
-        envFile,
+        program,
+        ...args,
       ],
       cwd: ROOT,
       detached: true,
