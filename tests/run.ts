@@ -1,5 +1,7 @@
 /**
- * The whole gate, as `deno task test` runs it: format, lint, types, every test, and the conformity table.
+ * The whole gate, as `deno task test` runs it: format, lint, types, the build, every test, and the conformity table.
+ * Tests that start the worker as a process start the file that was built. A part runs from source, unless WORKER_BIN
+ * names a file.
  *
  *     deno task test                        everything
  *     deno task test tests/config           the tests of a folder or file
@@ -13,6 +15,7 @@ import { type PrivateBroker, startBroker } from "./rabbitmq/broker.ts";
 import { ensureRabbitmq } from "./rabbitmq/install.ts";
 import type { BrokerLayout } from "./rabbitmq/layout.ts";
 import { SHARED_BROKER_VARIABLE } from "./rabbitmq/shared.ts";
+import { WORKER_BIN_VARIABLE } from "./worker_command.ts";
 
 /** How many tests passed and failed. */
 interface Counts {
@@ -56,6 +59,7 @@ async function main(args: string[]): Promise<number> {
       everything ? gate(run) : undefined,
     ]);
     if (brokerUp) {
+      if (everything) await stage(run, "build", () => buildWorker(run.signal));
       await stage(run, "tests", () => runTests(args, counts, run.signal));
       if (everything) await conformity(run);
     }
@@ -104,6 +108,20 @@ async function gate(run: Run): Promise<void> {
   await stage(run, "types", () => quietly(["check", ...roots], run.signal));
 }
 
+/** Builds the worker and has the tests use the file. It is unpacked here, once, and not by the first tests at once. */
+async function buildWorker(signal: AbortSignal): Promise<boolean> {
+  if (Deno.env.has(WORKER_BIN_VARIABLE)) return true;
+  const folder = brokersFolder();
+  const built = await quietly(["run", "-A", "build/main.ts", "--to", folder], signal);
+  if (!built) return false;
+  const program = `${folder}/worker`;
+  Deno.env.set("WORKER_CACHE_DIR", `${folder}/worker-cache`);
+  const { success, output } = await execute(program, ["--version"], "piped", signal);
+  console.log(output.trim());
+  if (success) Deno.env.set(WORKER_BIN_VARIABLE, program);
+  return success;
+}
+
 async function conformity(run: Run): Promise<void> {
   const program = "tests/conformity/main.ts";
   if (!exists(program)) return;
@@ -116,9 +134,7 @@ async function conformity(run: Run): Promise<void> {
 
 /** `deno test`, counted from the report it writes for machines. */
 async function runTests(args: string[], counts: Counts, signal: AbortSignal): Promise<boolean> {
-  // In the broker's folder, which goes away even if this process is killed.
-  const { folder } = JSON.parse(Deno.env.get(SHARED_BROKER_VARIABLE) ?? "{}") as Partial<BrokerLayout>;
-  const report = await Deno.makeTempFile({ ...folder && { dir: folder }, suffix: ".xml" });
+  const report = await Deno.makeTempFile({ dir: brokersFolder(), suffix: ".xml" });
   try {
     const sanitizers = ["--sanitize-ops", "--sanitize-resources"];
     const what = args.some((arg) => !arg.startsWith("-") && exists(arg)) ? args : [...args, "tests"];
@@ -152,13 +168,22 @@ async function quietly(args: string[], signal: AbortSignal): Promise<boolean> {
   return success;
 }
 
-async function deno(
+async function deno(args: string[], output: "inherit" | "piped", signal: AbortSignal): Promise<Executed> {
+  return await execute(Deno.execPath(), args, output, signal);
+}
+
+interface Executed {
+  success: boolean;
+  output: string;
+}
+
+async function execute(
+  program: string,
   args: string[],
   output: "inherit" | "piped",
   signal: AbortSignal,
-): Promise<{ success: boolean; output: string }> {
-  const child = new Deno.Command(Deno.execPath(), { args, stdin: "null", stdout: output, stderr: output })
-    .spawn();
+): Promise<Executed> {
+  const child = new Deno.Command(program, { args, stdin: "null", stdout: output, stderr: output }).spawn();
   // A terminal's Ctrl-C reaches the child by itself; a signal to this process alone does not.
   const end = () => child.kill("SIGTERM");
   signal.addEventListener("abort", end, { once: true });
@@ -188,6 +213,11 @@ class RunsBroker implements AsyncDisposable {
     const broker = await this.#starting?.catch(() => undefined);
     await broker?.stop();
   }
+}
+
+/** The broker's folder: it goes away with the broker, even if this process is killed. Only while the broker is up. */
+function brokersFolder(): string {
+  return (JSON.parse(Deno.env.get(SHARED_BROKER_VARIABLE)!) as BrokerLayout).folder;
 }
 
 function exists(path: string): boolean {
