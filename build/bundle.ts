@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import type { BuildStamp } from "../src/build_info.ts";
 import { BuildError } from "./build_error.ts";
 import { run } from "./programs.ts";
@@ -24,14 +24,35 @@ export async function bundle(root: string, folder: string, stamp: BuildStamp): P
   const externals = NOT_BUNDLED.flatMap((name) => ["--external", name]);
   const args = ["bundle", "--frozen", "--platform", "deno", ...externals, "--output", output, "main.ts"];
   await run(Deno.execPath(), args, { cwd: root });
-  const text = await Deno.readTextFile(output);
+  const text = withoutPaths(await Deno.readTextFile(output), root, await npmCache(root));
   if (text.split(REQUIRE).length !== 2) {
-    throw new BuildError(
-      "bundle_unknown",
-      "deno bundle words its require() in another way than it did",
-      `Look for createRequire at the top of a bundle, and change REQUIRE in build/bundle.ts`,
-    );
+    throw unknown("require()", "Look for createRequire at the top of a bundle, and change REQUIRE");
   }
   return `globalThis.WHATSAPP_WORKER_BUILD = ${JSON.stringify(stamp)};\n` +
     text.replace(REQUIRE, REQUIRE_FROM_ROOT);
+}
+
+/** Names packages by where they are in the cache, and not by where that is. */
+function withoutPaths(text: string, root: string, cache: string): string {
+  const prefix = RegExp.escape(`${relative(root, cache)}/`);
+  const named = text.replaceAll(new RegExp(`${prefix}[^/"\\s]+/`, "g"), "npm/");
+  if (!named.includes("// npm/@whiskeysockets/baileys/")) {
+    throw unknown("the paths of packages", "Look for the comments before modules, and change withoutPaths()");
+  }
+  return named;
+}
+
+async function npmCache(root: string): Promise<string> {
+  const { npmCache } = JSON.parse(await run(Deno.execPath(), ["info", "--json"], { cwd: root })) as {
+    npmCache: string;
+  };
+  return npmCache;
+}
+
+function unknown(what: string, remedy: string): BuildError {
+  return new BuildError(
+    "bundle_unknown",
+    `deno bundle writes ${what} in another way than it did`,
+    `${remedy} in build/bundle.ts`,
+  );
 }
