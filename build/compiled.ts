@@ -57,7 +57,10 @@ export async function compiled(
   folder: string,
   runtime: Runtime,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  await Deno.writeTextFile(join(folder, "app.mjs"), app);
+  const program = join(folder, "app.mjs");
+  await Deno.writeTextFile(program, app);
+  // The time of its last change is put into the file, too.
+  await Deno.utime(program, 0, 0);
   // A cache of its own, where nothing is but what is put there: the program needs no package any more.
   const denoDir = join(folder, "deno_dir");
   const zip = join(denoDir, "dl", "release", `v${Deno.version.deno}`, `denort-${TARGET}.zip`);

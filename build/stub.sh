@@ -41,7 +41,7 @@ mine() {
     *) return 1 ;;
   esac
   case $2 in
-    *" d????w"* | *" d???????w"*) return 1 ;;
+    *\ d????w* | *\ d???????w*) return 1 ;;
   esac
 }
 
@@ -158,7 +158,8 @@ main() {
   fi
   # Without one Deno still runs, and compiles the program at every start.
   [ -n "${DENO_DIR:-}" ] || each_cache use_deno_dir || DENO_DIR=$unpacked/none
-  export DENO_DIR DENO_NO_UPDATE_CHECK=1 DENO_NO_PACKAGE_JSON=1
+  # Deno would read the .npmrc of whoever starts it, and end if it may not; the program does not see HOME.
+  export HOME="$unpacked" DENO_DIR DENO_NO_UPDATE_CHECK=1 DENO_NO_PACKAGE_JSON=1
   exec "$unpacked/deno" run --no-config --no-lock --no-remote --no-npm @PERMISSIONS@ "$unpacked/app.mjs" "$@"
 }
 
