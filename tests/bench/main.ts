@@ -10,6 +10,7 @@
 import { parseArgs } from "node:util";
 import { startBroker } from "../rabbitmq/broker.ts";
 import { ensureRabbitmq } from "../rabbitmq/install.ts";
+import { appliance } from "./appliance.ts";
 import { barrier } from "./barrier.ts";
 import type { Subject } from "./bench.ts";
 import { failover } from "./failover.ts";
@@ -28,6 +29,7 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   barrier,
   sessions: storedSessions,
   handshake,
+  appliance,
 };
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 const USAGE = `Usage: deno task bench [--json] [${Object.keys(SUBJECTS).join("] [")}]`;

@@ -50,6 +50,17 @@ Deno.test("PERMISSIONS are each given with a reason, environment and system by n
   assert.ok(PERMISSIONS.every(({ reason }) => reason.length > 20));
 });
 
+Deno.test("Every variable that the worker asks for by its name it may see, or it would silently not be there", () => {
+  const [, names = ""] = PERMISSIONS.map(({ flag }) => flag.split("=")).find(([name]) =>
+    name === "--allow-env"
+  )!;
+  const asked = sources(new URL("../../src/", import.meta.url)).flatMap((text) =>
+    [...text.matchAll(/\benv\.(?:get|has)\("(\w+)"\)/g)].map(([, name]) => name!)
+  );
+  const unseen = asked.filter((name) => !names.split(",").includes(name));
+  assert.deepEqual(unseen, [], "Put them into build/permissions.ts");
+});
+
 Deno.test("Under PERMISSION_FLAGS no program is run, no library loaded, no other variable seen", async () => {
   await using folder = new TestFolder();
   const evil = folder.at("evil.mjs");
@@ -73,3 +84,9 @@ Deno.test("Under PERMISSION_FLAGS no program is run, no library loaded, no other
     "hostname": "string",
   });
 });
+
+function sources(folder: URL): string[] {
+  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) =>
+    isDirectory ? sources(new URL(`${name}/`, folder)) : Deno.readTextFileSync(new URL(name, folder))
+  );
+}
