@@ -29,7 +29,12 @@ export async function bundle(root: string, folder: string, stamp: BuildStamp): P
     throw unknown("require()", "Look for createRequire at the top of a bundle, and change REQUIRE");
   }
   return `globalThis.WHATSAPP_WORKER_BUILD = ${JSON.stringify(stamp)};\n` +
-    text.replace(REQUIRE, REQUIRE_FROM_ROOT);
+    inAscii(text.replace(REQUIRE, REQUIRE_FROM_ROOT));
+}
+
+/** A few letters in comments would have V8 keep the whole text with two bytes a letter: 9 MB for nothing. */
+function inAscii(text: string): string {
+  return text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** Names packages by where they are in the cache, and not by where that is. */
