@@ -109,6 +109,8 @@ unpack() {
   trap 'exit 130' INT
   trap 'exit 143' TERM
   if payload | tar -xz -o -C "$work" 2>/dev/null && chmod "$mode" "$work" "$work/deno" && [ -x "$work/deno" ]; then
+    # An installation outlasts a power failure right after it; a cache is made anew.
+    [ "$mode" != 755 ] || sync -- "$work/deno" "$work/app.mjs"
     whole "$1/$SHA256" || replace "$work" "$1/$SHA256"
   fi
   rm -rf -- "$work"

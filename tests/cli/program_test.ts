@@ -3,7 +3,7 @@ import { strict as assert } from "node:assert";
 import type { BuildInfo } from "../../src/build_info.ts";
 import { VERSION } from "../../src/version.ts";
 import { Installation } from "../preflight/installation.ts";
-import { workerCommand } from "../worker_command.ts";
+import { WORKER_BIN_VARIABLE, workerCommand } from "../worker_command.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -53,6 +53,13 @@ Deno.test("worker print knows what it can print", async () => {
   assert.match(stderr, /'worker print' cannot "worker\.servce"\n→ Did you mean 'worker\.service'\?/);
   const { stdout } = await worker("print", "--help");
   assert.match(stdout, /worker print worker\.service/);
+});
+
+Deno.test("worker --unpack is taken by what has nothing to unpack, too", {
+  // A built file is unpacked in tests/build/stub_test.ts.
+  ignore: Deno.env.has(WORKER_BIN_VARIABLE),
+}, async () => {
+  assert.deepEqual(await worker("--unpack"), { code: 0, stdout: "", stderr: "" });
 });
 
 Deno.test("The log has colours at a terminal alone, and none where NO_COLOR says so", async () => {
