@@ -10,6 +10,7 @@
 #
 # shellcheck disable=SC2317 # each_cache calls functions by their names
 set -u
+starters_umask=$(umask)
 umask 077
 
 SHA256=@SHA256@
@@ -131,7 +132,7 @@ replace() {
 }
 
 use_deno_dir() {
-  writable "$1" && DENO_DIR=$1/deno
+  writable "$1" && writable "$1/deno" && DENO_DIR=$1/deno
 }
 
 main() {
@@ -162,6 +163,7 @@ main() {
   [ -n "${DENO_DIR:-}" ] || each_cache use_deno_dir || DENO_DIR=$unpacked/none
   # Deno would read the .npmrc of whoever starts it, and end if it may not; the program does not see HOME.
   export HOME="$unpacked" DENO_DIR DENO_NO_UPDATE_CHECK=1 DENO_NO_PACKAGE_JSON=1
+  umask "$starters_umask"
   exec "$unpacked/deno" run --no-config --no-lock --no-remote --no-npm @PERMISSIONS@ "$unpacked/app.mjs" "$@"
 }
 

@@ -191,6 +191,10 @@ Deno.test("It is the process that was started: signals, exit codes, arguments, n
   while (basename(await Deno.readLink(exe)) !== "deno") {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
+  const [own, its] = ["self", sleeper.pid].map((pid) =>
+    /Umask.*/.exec(Deno.readTextFileSync(`/proc/${pid}/status`))?.[0]
+  );
+  assert.equal(its, own);
   sleeper.kill("SIGTERM");
   await sleeper.stdin.close();
   const { code, signal } = await sleeper.status;
