@@ -1,6 +1,8 @@
 /** How the program ends, after sysexits.h; documented in the README. */
 export const EXIT = {
   OK: 0,
+  /** `--check --strict` found warnings and nothing worse. */
+  WARNINGS: 1,
   /** A fault of the program itself. */
   SOFTWARE: 70,
   /** The command line is wrong. */

@@ -33,8 +33,12 @@ export interface Probe {
   readonly envFile: string | undefined;
   /** The process environment. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Where the machine's own files are: `/etc`, `/opt` and `/run` lie in it. */
+  readonly root: string;
   /** Aborts when the check's time is up: let go of everything and throw. The reason is a `TimeoutError`. */
   readonly signal: AbortSignal;
+  /** How long it may still take; what cannot be interrupted is not begun when it takes longer. */
+  leftMs(): number;
   /** The value of a check named in {@link Check.after}. */
   valueOf<T>(check: Check<T>): T;
 }
@@ -67,6 +71,13 @@ export const warning = (trouble: Trouble): Finding => ({ status: "warning", ...t
 
 /** Does not work. */
 export const failure = (trouble: Trouble): Finding => ({ status: "failure", ...trouble });
+
+/** The same, where the worker can do without. */
+export const atMostWarning = (finding: Finding): Finding =>
+  finding.status === "failure" ? { ...finding, status: "warning" } : finding;
+
+/** `1 message`, `2 messages`. */
+export const counted = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`;
 
 /** Whether an error only says that a check's time was up. */
 export function isTimeout(error: unknown): boolean {

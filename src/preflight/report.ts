@@ -23,7 +23,7 @@ export interface Report {
   readonly version: string;
   readonly envFile: string;
   readonly status: Finding["status"];
-  /** 0, 78 configuration, 73 state folder, 69 something out of reach; the first of these that applies. */
+  /** 78 configuration, 73 state folder, 69 something out of reach: the first that applies; 1 warnings with `--strict`; 0 */
   readonly exitCode: number;
   readonly durationMs: number;
   readonly checks: readonly CheckResult[];
@@ -38,10 +38,15 @@ export function worst(findings: readonly { readonly status: Status }[]): Finding
   return has("failure") ? "failure" : has("warning") ? "warning" : "ok";
 }
 
-/** The exit code for `results`; warnings alone are fine. */
-export function exitCodeOf(checks: readonly Check[], results: readonly CheckResult[]): number {
+/** The exit code for `results`; warnings alone are fine unless it is `strict`. */
+export function exitCodeOf(
+  checks: readonly Check[],
+  results: readonly CheckResult[],
+  { strict = false }: { strict?: boolean } = {},
+): number {
   const codes = checks
     .filter(({ id }) => results.some((result) => result.id === id && result.status === "failure"))
     .map(({ exitCode }) => exitCode);
-  return BY_URGENCY.find((code) => codes.includes(code)) ?? codes[0] ?? EXIT.OK;
+  const whenFine = strict && worst(results) === "warning" ? EXIT.WARNINGS : EXIT.OK;
+  return BY_URGENCY.find((code) => codes.includes(code)) ?? codes[0] ?? whenFine;
 }

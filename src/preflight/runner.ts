@@ -2,18 +2,21 @@
 import { type Check, failure, messageOf, type Outcome, type Probe } from "./check.ts";
 import { type CheckResult, worst } from "./report.ts";
 
-/** How long a check may take unless it says otherwise. Three in a row fit into {@link TOTAL_TIMEOUT_MS}. */
+/** How long a check may take at least unless it says otherwise or the time for all is up. */
 const CHECK_TIMEOUT_MS = 4_000;
-/** How long all of them may take, so that the program ends within 15 s. */
+/** Three in a row fit into the time for all. */
+const SHARE_OF_TOTAL = 2 / 7;
 const TOTAL_TIMEOUT_MS = 14_000;
 /** How long a check whose time is up may take to put that into words of its own. */
-const LAST_WORDS_MS = 200;
+export const LAST_WORDS_MS = 200;
 
 /** What {@link runChecks} needs beside the checks. */
 export interface RunOptions extends Pick<Probe, "envFile" | "environment"> {
+  /** @default the machine's own */
+  readonly root?: string;
   /** Called when a check starts or ends. */
   readonly onProgress?: (progress: Progress) => void;
-  /** @default 4 s, for each check that names none itself */
+  /** @default 4 s, or more where the time for all is long; for each check that names none itself */
   readonly checkTimeoutMs?: number;
   /** @default 14 s, for all of them */
   readonly totalTimeoutMs?: number;
@@ -51,7 +54,7 @@ export async function runChecks(checks: readonly Check[], options: RunOptions): 
     const values = new Map(check.after.map((other, index) => [other, needed[index]?.value]));
     const ending = missing.length > 0
       ? skipped(check, missing.map(({ result }) => result))
-      : await runOne(check, values, deadline.signal, options);
+      : await runOne(check, values, deadline, options);
     running.delete(check.title);
     ended++;
     tell();
@@ -64,17 +67,20 @@ export async function runChecks(checks: readonly Check[], options: RunOptions): 
 async function runOne(
   check: Check,
   values: ReadonlyMap<Check, unknown>,
-  deadline: AbortSignal,
-  { envFile, environment, checkTimeoutMs = CHECK_TIMEOUT_MS }: RunOptions,
+  deadline: Timer,
+  { envFile, environment, root = "/", totalTimeoutMs = TOTAL_TIMEOUT_MS, checkTimeoutMs }: RunOptions,
 ): Promise<Ended> {
-  const timeoutMs = check.timeoutMs ?? checkTimeoutMs;
+  const timeoutMs = check.timeoutMs ?? checkTimeoutMs ??
+    Math.max(CHECK_TIMEOUT_MS, totalTimeoutMs * SHARE_OF_TOTAL);
   using own = timer(timeoutMs);
-  const signal = AbortSignal.any([own.signal, deadline]);
+  const signal = AbortSignal.any([own.signal, deadline.signal]);
   const startedAt = performance.now();
   const probe: Probe = {
     envFile,
     environment,
+    root,
     signal,
+    leftMs: () => Math.min(own.leftMs(), deadline.leftMs()),
     valueOf: <T>(other: Check<T>) => {
       if (!values.has(other)) throw new TypeError(`Check '${check.id}' does not say it needs '${other.id}'`);
       return values.get(other) as T;
@@ -113,8 +119,9 @@ async function inTime(check: Check, probe: Probe, timeoutMs: number): Promise<Ou
 const silent = ({ id }: Check, timeoutMs: number) =>
   failure({
     code: "timeout",
-    found: `The check did not come to an end within ${timeoutMs / 1000} s`,
-    remedy: `Run --check again when the machine is less busy; report it if '${id}' stays so`,
+    found: `The check did not come to an end within ${Math.round(timeoutMs / 100) / 10} s`,
+    remedy:
+      `Run --check again when the machine is less busy, with a longer --timeout; report it if '${id}' stays so`,
   });
 
 function skipped(check: Check, missing: readonly CheckResult[]): Ended {
@@ -127,12 +134,22 @@ function skipped(check: Check, missing: readonly CheckResult[]): Ended {
 
 const about = ({ id, title, why }: Check) => ({ id, title, why });
 
+interface Timer extends Disposable {
+  readonly signal: AbortSignal;
+  leftMs(): number;
+}
+
 /** A signal that aborts after `timeoutMs`, and a timer that ends with its scope. */
-function timer(timeoutMs: number): Disposable & { readonly signal: AbortSignal } {
+function timer(timeoutMs: number): Timer {
+  const endsAt = performance.now() + timeoutMs;
   const controller = new AbortController();
   const timeout = setTimeout(
     () => controller.abort(new DOMException(`Not done within ${timeoutMs} ms`, "TimeoutError")),
     timeoutMs,
   );
-  return { signal: controller.signal, [Symbol.dispose]: () => clearTimeout(timeout) };
+  return {
+    signal: controller.signal,
+    leftMs: () => Math.max(0, endsAt - performance.now()),
+    [Symbol.dispose]: () => clearTimeout(timeout),
+  };
 }

@@ -15,7 +15,7 @@ Deno.test("checkAll() names every fault of the contract's corrupted file and loo
   await installation.write(CORRUPTED);
   const report = await installation.check();
   assert.equal(report.exitCode, 78);
-  const { findings } = resultOf(report, "config");
+  const { findings } = resultOf(report, "configuration");
   assert.match(findings[0]?.found ?? "", /overwritten in place around lines 2 to 5.*13 settings are gone/);
   assert.match(findings[0]?.remedy ?? "", /^Write it anew from \.env\.example/);
   assert.deepEqual(
@@ -29,14 +29,16 @@ Deno.test("checkAll() names every fault of the contract's corrupted file and loo
   assert.equal(findings[3]?.excerpt, "LOG_LEVEL=infoL=http://localh");
   assert.equal(findings.filter(({ code }) => code === "missing_key").length, 13);
   assert.ok(findings.every(({ status, remedy }) => status === "failure" && remedy), "each with a remedy");
-  const others = report.checks.filter(({ id }) => id !== "config");
-  assert.ok(others.every(({ status, skippedFor }) => status === "skipped" && skippedFor?.[0] === "config"));
+  const others = report.checks.filter(({ id }) => id !== "configuration");
+  assert.ok(
+    others.every(({ status, skippedFor }) => status === "skipped" && skippedFor?.[0] === "configuration"),
+  );
 });
 
 Deno.test("checkAll() tells where every value comes from, and no secret", async () => {
   await using installation = await Installation.make({ RECEIVE_INCLUDE: "status,calls" });
   const report = await installation.check({ environment: { LOG_LEVEL: "debug" } });
-  const settings = resultOf(report, "config").findings[0]?.facts?.settings as Record<string, unknown>;
+  const settings = resultOf(report, "configuration").findings[0]?.facts?.settings as Record<string, unknown>;
   assert.deepEqual(settings.LOG_LEVEL, { value: "debug", source: "environment" });
   assert.deepEqual(settings.SEND_WAIT, { value: 3_600_000, source: "default" });
   assert.deepEqual(settings.RECEIVE_INCLUDE, { value: ["status", "calls"], source: "file" });
@@ -50,7 +52,7 @@ Deno.test("checkAll() tells which secret comes from a file of its own, and which
   const token = `${installation.folder}/token`;
   await Deno.writeTextFile(token, "the-token-of-the-scraper\n", { mode: 0o600 });
   const report = await installation.check({ environment: { HTTP_TOKEN_FILE: token } });
-  const [finding] = resultOf(report, "config").findings;
+  const [finding] = resultOf(report, "configuration").findings;
   assert.equal(finding?.found.split(", ").at(-1), `HTTP_TOKEN from ${token}`);
   const settings = finding?.facts?.settings as Record<string, unknown>;
   assert.deepEqual(settings.HTTP_TOKEN, { value: "***", source: "secret file" });
@@ -61,15 +63,15 @@ Deno.test("checkAll() warns of a file with a password that everybody can read, a
   await using installation = await Installation.make();
   await Deno.chmod(installation.envFile, 0o644);
   const report = await installation.check();
-  assert.equal(troubleIn(report, "config").remedy, `chmod 600 ${installation.envFile}`);
-  assert.equal(statuses(report)["config"], "warning");
+  assert.equal(troubleIn(report, "configuration").remedy, `chmod 600 ${installation.envFile}`);
+  assert.equal(statuses(report)["configuration"], "warning");
   assert.equal(statuses(report)["state.folder"], "ok");
 });
 
 Deno.test("checkAll() says so when there is no file", async () => {
   await using installation = await Installation.make();
   const report = await installation.check({ envFile: `${installation.folder}/none` });
-  const [missing] = resultOf(report, "config").findings;
+  const [missing] = resultOf(report, "configuration").findings;
   assert.equal(missing?.code, "file_missing");
   assert.equal(report.exitCode, 78);
 });

@@ -126,3 +126,27 @@ Deno.test("exitCodeOf() puts the configuration before the state folder before th
   assert.equal(await codeOf(net, fine("a")), 69);
   assert.equal(await codeOf(fine("a")), 0);
 });
+
+Deno.test("exitCodeOf() counts warnings when it is strict", async () => {
+  const doubtful = check(
+    "doubtful",
+    () => Promise.resolve({ findings: [warning({ code: "w", found: "odd", remedy: "look" })], value: 1 }),
+  );
+  const codes = async (...checks: Check[]) => {
+    const results = await runChecks(checks, OPTIONS);
+    return [exitCodeOf(checks, results), exitCodeOf(checks, results, { strict: true })];
+  };
+  assert.deepEqual(await codes(fine("a")), [0, 0]);
+  assert.deepEqual(await codes(doubtful, fine("a")), [0, 1]);
+  assert.deepEqual(await codes(doubtful, bad("net", { exitCode: 69 })), [69, 69]);
+});
+
+Deno.test("runChecks() tells a check how long it may take", async () => {
+  let leftMs = 0;
+  const asking = check("asking", (probe) => {
+    leftMs = probe.leftMs();
+    return Promise.resolve({ findings: [ok("asked")] });
+  }, { timeoutMs: 60_000 });
+  await runChecks([asking], { ...OPTIONS, totalTimeoutMs: 1_000 });
+  assert.ok(leftMs > 0 && leftMs <= 1_000, String(leftMs));
+});

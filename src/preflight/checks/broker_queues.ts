@@ -2,7 +2,7 @@ import type { ChannelModel } from "amqplib";
 import type { Settings } from "../../config/load.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { brokerFault, isNotFound, passively, replyCode, withBroker } from "../broker.ts";
-import { type Check, failure, type Finding, messageOf, ok, warning } from "../check.ts";
+import { type Check, counted, failure, type Finding, messageOf, ok, warning } from "../check.ts";
 import { brokerLogin } from "./broker_login.ts";
 import { configuration } from "./configuration.ts";
 
@@ -89,5 +89,3 @@ const absent = ({ name, keys }: Pick<Queue, "name" | "keys">) =>
     remedy: "Start the backend first, or compare the name with the one the backend has for it",
     facts: { keys, present: false },
   });
-
-const counted = (n: number, noun: string) => `${n} ${noun}${n === 1 ? "" : "s"}`;

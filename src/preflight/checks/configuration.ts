@@ -12,7 +12,7 @@ import { type Check, failure, type Finding, ok, type Trouble, warning } from "..
 
 /** The settings: the `.env` with all its faults, the environment over it, and where each value comes from. */
 export const configuration: Check<Settings> = {
-  id: "config",
+  id: "configuration",
   title: "Configuration",
   why: "The worker starts only with settings it understands completely, and the other checks need them",
   exitCode: EXIT.CONFIG,
