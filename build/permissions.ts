@@ -5,19 +5,7 @@
  *
  * Flags are fixed when the file is built, and targets are configuration: what is open here the systemd unit narrows.
  */
-import { CONFIGURING_VARIABLES } from "../src/config/environment.ts";
-
-/** What systemd tells a service it has started. */
-const SYSTEMD_VARIABLES = [
-  "CACHE_DIRECTORY",
-  "CREDENTIALS_DIRECTORY",
-  "INVOCATION_ID",
-  "JOURNAL_STREAM",
-  "NOTIFY_SOCKET",
-  "STATE_DIRECTORY",
-  "WATCHDOG_PID",
-  "WATCHDOG_USEC",
-];
+import { CONFIGURING_VARIABLES, SUPERVISING_VARIABLES } from "../src/config/environment.ts";
 
 /** A permission, as a flag of `deno run` and `deno compile`, and why the worker has it. */
 export interface Permission {
@@ -41,7 +29,7 @@ export const PERMISSIONS: readonly Permission[] = [
     reason: "the state folder is a setting; systemd's socket is written to wherever it says it is",
   },
   {
-    flag: `--allow-env=${[...new Set([...CONFIGURING_VARIABLES, ...SYSTEMD_VARIABLES])].sort().join(",")}`,
+    flag: `--allow-env=${[...CONFIGURING_VARIABLES, ...SUPERVISING_VARIABLES].sort().join(",")}`,
     reason: "the settings, proxies, and what systemd hands over",
   },
   {
@@ -50,8 +38,9 @@ export const PERMISSIONS: readonly Permission[] = [
       "dependencies ask for others (CI, TERM, WS_NO_BUFFER_UTIL, …): those do not exist, instead of a throw",
   },
   {
-    flag: "--allow-sys=hostname,statfs",
-    reason: "pino asks for the host's name when it is loaded; the disk's free space",
+    flag: "--allow-sys=hostname,statfs,systemMemoryInfo,uid",
+    reason:
+      "pino asks for the host's name when it is loaded; --check for free space, memory, and whose the files are",
   },
   {
     flag: "--deny-import",

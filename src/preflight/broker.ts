@@ -83,6 +83,17 @@ export async function passively<T>(model: ChannelModel, look: (channel: Channel)
   return result;
 }
 
+/** Whether an exchange is there. */
+export async function exchangeExists(model: ChannelModel, exchange: string): Promise<boolean> {
+  try {
+    await passively(model, (channel) => channel.checkExchange(exchange));
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}
+
 /** Whether the broker says that what was looked for does not exist. */
 export const isNotFound = (error: unknown): boolean => replyCode(error) === 404;
 

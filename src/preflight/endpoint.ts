@@ -25,7 +25,7 @@ export function endpointOf(
   },
 ): Endpoint {
   const { protocol, hostname, port } = new URL(url);
-  const tls = ["amqps:", "wss:"].includes(protocol);
+  const tls = ["amqps:", "wss:", "https:"].includes(protocol);
   return {
     host: hostname.replace(/^\[|\]$/g, ""),
     port: Number(port) || (ports[protocol] ?? 0),

@@ -1,5 +1,8 @@
 /** The state folder as it is found, before anything is created in it. */
 import { dirname, resolve } from "node:path";
+import { recallFrom } from "../store/database_look.ts";
+import { messageOf } from "./check.ts";
+import { aborted } from "./network.ts";
 
 /** Where the state is, or will be. */
 export interface StateFolder {
@@ -35,5 +38,25 @@ export class NotAFolder extends Error {
   override readonly name = "NotAFolder";
   constructor(readonly path: string) {
     super(`Not a folder: '${path}'`);
+  }
+}
+
+/**
+ * What the worker of `sessionDir` remembers under `keys`. Nothing when its database cannot be read: that has a check of
+ * its own.
+ */
+export async function recall(
+  sessionDir: string,
+  keys: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const folder = resolve(sessionDir);
+  try {
+    // SQLite would wait for a disk that hangs, and everything with it.
+    await Promise.race([Deno.stat(folder), aborted(signal)]);
+    return recallFrom(folder, keys);
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    return new Map([["unreadable", messageOf(error)]]);
   }
 }

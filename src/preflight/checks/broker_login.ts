@@ -4,8 +4,15 @@ import { type Check, failure, type Finding, ok, warning } from "../check.ts";
 import { brokerReach } from "./broker_reach.ts";
 import { configuration } from "./configuration.ts";
 
+/** What a broker says it is. */
+export interface BrokerServer {
+  readonly product: string;
+  /** `3.10.8`; empty when it does not say. */
+  readonly version: string;
+}
+
 /** User, password and vhost. */
-export const brokerLogin: Check = {
+export const brokerLogin: Check<BrokerServer> = {
   id: "broker.login",
   title: "Broker login",
   why: "A worker that the broker does not let in neither gets commands nor tells what happened",
@@ -33,7 +40,10 @@ export const brokerLogin: Check = {
         }),
       ];
       const isGuest = user === "guest" && password === "guest";
-      return { findings: isGuest && elsewhere ? [...findings, guestElsewhere(host)] : findings };
+      return {
+        findings: isGuest && elsewhere ? [...findings, guestElsewhere(host)] : findings,
+        value: server,
+      };
     } catch (error) {
       return { findings: [failure(brokerFault(error, settings))] };
     }
@@ -41,7 +51,7 @@ export const brokerLogin: Check = {
 };
 
 /** What the broker says of itself. */
-function serverOf({ connection }: { connection: unknown }): { product: string; version: string } {
+function serverOf({ connection }: { connection: unknown }): BrokerServer {
   const { serverProperties = {} } = connection as { serverProperties?: Record<string, unknown> };
   return {
     product: String(serverProperties.product ?? "an unknown broker"),

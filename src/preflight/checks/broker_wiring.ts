@@ -1,11 +1,10 @@
 import type { ChannelModel, Replies } from "amqplib";
-import { resolve } from "node:path";
 import { adviceFor, MEMORY_KEY, type Sightings, type Wiring, wiringOf } from "../../broker/wiring.ts";
 import type { Settings } from "../../config/load.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { recallFrom } from "../../store/database_look.ts";
-import { brokerFault, isNotFound, namesOf, passively, withBroker } from "../broker.ts";
-import { type Check, failure, type Finding, messageOf, ok, warning } from "../check.ts";
+import { brokerFault, exchangeExists, isNotFound, namesOf, passively, withBroker } from "../broker.ts";
+import { type Check, failure, type Finding, ok, warning } from "../check.ts";
+import { recall } from "../state.ts";
 import { brokerLogin } from "./broker_login.ts";
 import { configuration } from "./configuration.ts";
 
@@ -25,7 +24,7 @@ export const brokerWiring: Check = {
         noted: (await lookAt(model, names.wiringNote)).messageCount > 0,
         update: await lookAt(model, settings.QUEUE_SESSION_UPDATE),
       }));
-      const memory = recall(settings);
+      const memory = await recall(settings.SESSION_DIR, Object.values(MEMORY_KEY), probe.signal);
       const proven = noted || memory.has(MEMORY_KEY.proven);
       const wiring = wiringOf(settings, names, proven);
       const facts = {
@@ -44,25 +43,6 @@ export const brokerWiring: Check = {
     }
   },
 };
-
-/** What the worker on this state folder has found out. A database that cannot be read has a check of its own. */
-function recall({ SESSION_DIR }: Settings): ReadonlyMap<string, string> {
-  try {
-    return recallFrom(resolve(SESSION_DIR), Object.values(MEMORY_KEY));
-  } catch (error) {
-    return new Map([["unreadable", messageOf(error)]]);
-  }
-}
-
-async function exchangeExists(model: ChannelModel, exchange: string): Promise<boolean> {
-  try {
-    await passively(model, (channel) => channel.checkExchange(exchange));
-    return true;
-  } catch (error) {
-    if (isNotFound(error)) return false;
-    throw error;
-  }
-}
 
 /** How many messages and readers a queue has; one that does not exist has none. */
 async function lookAt(model: ChannelModel, queue: string): Promise<Depth> {

@@ -3,6 +3,7 @@ import { type AuthFolder, findAuthFolders, PLACES } from "../../adoption/auth_fo
 import { EXIT } from "../../exit_codes.ts";
 import { lookAtSessions } from "../../store/session_look.ts";
 import { type Check, type Finding, ok, warning } from "../check.ts";
+import { BAILEYS_MS, tooShort } from "../whatsapp.ts";
 import { stateDatabase } from "./state_database.ts";
 import { stateFolder } from "./state_folder.ts";
 
@@ -19,6 +20,7 @@ export const stateAdoption: Check = {
   async run(probe) {
     const { path } = probe.valueOf(stateFolder);
     const { folders, strange } = await findAuthFolders(path);
+    if (folders.length > 0 && probe.leftMs() < BAILEYS_MS) return { findings: [tooShort()] };
     return { findings: [...await judge(path, folders), ...strange.map(strangeFolder)] };
   },
 };

@@ -10,6 +10,8 @@ import { stateFolder } from "./state_folder.ts";
 
 /** Reading it through takes SQLite a second for each GiB or so, in which nothing else happens in this program. */
 const TOO_LARGE_BYTES = 2 ** 31;
+/** The half of that speed. */
+const BYTES_PER_MS = 2 ** 29 / 1000;
 
 /** The database: sound, of a schema this program knows, and closed to other users. */
 export const stateDatabase: Check = {
@@ -32,7 +34,9 @@ export const stateDatabase: Check = {
       return { findings: [ok("none yet; the first start makes it", { file, present: false })] };
     }
     if (!info.isFile) return { findings: [failure(unusable(file, "it is no regular file"))] };
-    if (info.size > TOO_LARGE_BYTES) return { findings: [tooLarge(file, info.size)] };
+    if (info.size > Math.min(TOO_LARGE_BYTES, probe.leftMs() * BYTES_PER_MS)) {
+      return { findings: [tooLarge(file, info.size)] };
+    }
     // Beside the worker that writes them the files are never all of one moment.
     const fault = await isFolderLocked(path) ? undefined : fileFaultIn(path);
     if (fault !== undefined) return { findings: [failure(damaged(path, fault))] };
@@ -113,6 +117,6 @@ const unusable = (file: string, said: string): Trouble => ({
 const tooLarge = (file: string, bytes: number) =>
   warning({
     code: "database_large",
-    found: `'${file}' has ${Math.round(bytes / 2 ** 30)} GiB, too much to be looked through here`,
+    found: `'${file}' has ${Math.round(bytes / 2 ** 20)} MiB, too much to be looked through in this time`,
     remedy: `With the worker stopped: sqlite3 '${file}' 'PRAGMA quick_check'`,
   });

@@ -1,9 +1,13 @@
+import { join } from "node:path";
 import { EXIT } from "../../exit_codes.ts";
+import { DATABASE_FILE } from "../../store/damage.ts";
+import { obstacle } from "../access.ts";
 import { type Check, failure, type Finding, messageOf, ok, type Trouble, warning } from "../check.ts";
+import { installedUnit, serviceUser, unitValue, type User, userOf } from "../service.ts";
 import { findStateFolder, NotAFolder, type StateFolder } from "../state.ts";
 import { configuration } from "./configuration.ts";
 
-/** The state folder: there or to be made, writable by this user, and nobody else's. */
+/** The state folder: there or to be made, writable by the worker's user, and nobody else's. */
 export const stateFolder: Check<StateFolder> = {
   id: "state.folder",
   title: "State folder",
@@ -14,53 +18,73 @@ export const stateFolder: Check<StateFolder> = {
     const { SESSION_DIR } = probe.valueOf(configuration);
     try {
       const folder = await findStateFolder(SESSION_DIR);
-      const uid = await write(folder);
-      return { findings: await describe(folder, uid), value: folder };
+      await write(folder);
+      const own = await userOf(probe.root, Deno.uid() ?? 0);
+      const findings = folder.exists
+        ? await describe(folder, await workerUser(folder, own, probe.root), own)
+        : [await describeAbsent(folder, own, probe.root)];
+      return { findings, value: folder };
     } catch (error) {
       return { findings: [failure(faultOf(error, SESSION_DIR))] };
     }
   },
 };
 
-/** Writes something and takes it away again. @returns the user this runs as, where the system has users */
-async function write({ nearest, exists }: StateFolder): Promise<number | null> {
+/** Writes something that has no name any more, so that nothing stays behind even if this is killed. */
+async function write({ nearest, exists }: StateFolder): Promise<void> {
   const prefix = ".whatsapp-worker-check-";
-  if (!exists) {
-    const made = await Deno.makeTempDir({ dir: nearest, prefix });
-    return await removing(made, async () => (await Deno.stat(made)).uid);
-  }
-  const made = await Deno.makeTempFile({ dir: nearest, prefix });
-  return await removing(made, async () => {
-    await Deno.writeFile(made, new Uint8Array(4096));
-    return (await Deno.stat(made)).uid;
-  });
+  if (!exists) return await Deno.remove(await Deno.makeTempDir({ dir: nearest, prefix }));
+  const path = join(nearest, `${prefix}${crypto.randomUUID()}`);
+  using file = await Deno.open(path, { createNew: true, write: true, mode: 0o600 });
+  await Deno.remove(path);
+  await file.write(new Uint8Array(4096));
 }
 
-async function removing<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } finally {
-    await Deno.remove(path);
-  }
+/** Who is to use the folder: root, who may do everything, asks for the user of the service, or else its owner. */
+async function workerUser({ path }: StateFolder, own: User, root: string): Promise<User> {
+  if (own.uid !== 0) return own;
+  return await serviceUser(root) ?? await userOf(root, (await Deno.stat(path)).uid ?? 0);
 }
 
-async function describe({ path, nearest, exists }: StateFolder, uid: number | null): Promise<Finding[]> {
-  if (!exists) {
-    return [
-      ok(`${path} will be made at the first start; user ${uid} may write in ${nearest}`, {
-        path,
-        exists,
-        uid,
-      }),
-    ];
+async function describeAbsent({ path, nearest }: StateFolder, own: User, root: string): Promise<Finding> {
+  const exists = false;
+  const unit = await installedUnit(root) ?? "";
+  if (own.uid === 0 && path === `/var/lib/${unitValue(unit, "StateDirectory")}`) {
+    return ok(`${path} will be made by systemd as the service starts`, { path, exists });
   }
+  const worker = own.uid === 0 ? await serviceUser(root) ?? own : own;
+  const blocking = await obstacle(nearest, worker, ["w", "x"]);
+  if (blocking !== undefined) {
+    return failure(notFor(worker, path, blocking, `install -d -m 700 -o ${worker.name} '${path}'`));
+  }
+  const facts = { path, exists, uid: worker.uid };
+  return ok(`${path} will be made at the first start; user '${worker.name}' may write in ${nearest}`, facts);
+}
+
+async function describe({ path }: StateFolder, worker: User, own: User): Promise<Finding[]> {
   const { mode, uid: owner } = await Deno.stat(path);
-  const bits = mode === null ? undefined : (mode & 0o777).toString(8).padStart(3, "0");
-  const facts = { path, exists, uid, owner, mode: bits };
-  const asRoot = uid === 0 && owner !== 0 ? "; asked as root, who may always write" : "";
+  const bits = ((mode ?? 0) & 0o777).toString(8).padStart(3, "0");
+  const facts = { path, exists: true, user: worker.name, uid: worker.uid, owner, mode: bits };
+  const give = `chown -R ${worker.name} '${path}'; chmod 700 '${path}'`;
+  const blocking = await obstacle(path, worker, ["r", "w", "x"]);
+  if (blocking !== undefined) {
+    const remedy = blocking === path ? give : `chmod o+x '${blocking}', or set SESSION_DIR to another folder`;
+    return [failure({ ...notFor(worker, path, blocking, remedy), facts })];
+  }
+  const foreign = await foreignFiles(path, worker);
+  if (foreign.length > 0) {
+    return [failure({
+      code: "foreign_files",
+      found: `${foreign.join(", ")} in ${path} ${foreign.length === 1 ? "is" : "are"} not of user ` +
+        `'${worker.name}', whose worker cannot write to ${foreign.length === 1 ? "it" : "them"}`,
+      remedy: `With the worker stopped: ${give}`,
+      facts: { ...facts, foreign },
+    })];
+  }
+  const asked = own.uid === worker.uid ? "" : ` (asked as '${own.name}')`;
   return [
-    ok(`${path}, writable by user ${uid}, owner ${owner}, mode ${bits}${asRoot}`, facts),
-    ...(mode !== null && (mode & 0o077) !== 0
+    ok(`${path}, writable by user '${worker.name}'${asked}, mode ${bits}`, facts),
+    ...((mode ?? 0) & 0o077
       ? [warning({
         code: "open_to_others",
         found: `Other users of this machine may look into it (mode ${bits})`,
@@ -68,16 +92,37 @@ async function describe({ path, nearest, exists }: StateFolder, uid: number | nu
         facts,
       })]
       : []),
-    ...(owner !== uid && uid !== 0
+    ...(owner !== worker.uid
       ? [warning({
         code: "other_owner",
-        found: `It belongs to user ${owner}, and this runs as user ${uid}`,
-        remedy: `chown -R ${uid} '${path}', or run the worker (and this check) as its owner`,
+        found: `It belongs to user ${owner}, and the worker runs as '${worker.name}'`,
+        remedy: `${give}, or run the worker (and this check) as its owner`,
         facts,
       })]
       : []),
   ];
 }
+
+/** What a worker that was once started as somebody else, root as a rule, left behind. */
+async function foreignFiles(path: string, worker: User): Promise<string[]> {
+  const foreign: string[] = [];
+  for await (const { name, isFile } of Deno.readDir(path)) {
+    if (!isFile || !name.startsWith(DATABASE_FILE) && name !== "worker.lock") continue;
+    try {
+      if (await obstacle(join(path, name), worker, ["r", "w"]) !== undefined) foreign.push(name);
+    } catch (error) {
+      // The worker that runs here takes files away, too.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return foreign.sort();
+}
+
+const notFor = ({ name }: User, path: string, blocking: string, remedy: string): Trouble => ({
+  code: "not_writable",
+  found: `The worker's user '${name}' cannot use SESSION_DIR '${path}': '${blocking}' does not let it`,
+  remedy,
+});
 
 function faultOf(error: unknown, sessionDir: string): Trouble {
   if (error instanceof NotAFolder) {

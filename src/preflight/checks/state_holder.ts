@@ -4,7 +4,7 @@ import { type Check, failure, messageOf, ok } from "../check.ts";
 import { stateFolder } from "./state_folder.ts";
 
 /** Whether a worker runs on the state folder. Either is fine: that is what its lock is for. */
-export const stateHolder: Check = {
+export const stateHolder: Check<boolean> = {
   id: "state.holder",
   title: "State holder",
   why: "Only one process may use a state folder; a second one does not start",
@@ -14,7 +14,7 @@ export const stateHolder: Check = {
     const { path } = probe.valueOf(stateFolder);
     try {
       if (!(await isFolderLocked(path))) {
-        return { findings: [ok("no worker uses it at the moment", { held: false })] };
+        return { findings: [ok("no worker uses it at the moment", { held: false })], value: false };
       }
     } catch (error) {
       return {
@@ -25,6 +25,6 @@ export const stateHolder: Check = {
         })],
       };
     }
-    return { findings: [ok("in use: a worker is running", { held: true })] };
+    return { findings: [ok("in use: a worker is running", { held: true })], value: true };
   },
 };

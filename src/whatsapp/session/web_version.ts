@@ -6,7 +6,8 @@ import { fetchWebVersion } from "./web_page.ts";
 
 /** How long after WhatsApp's page was asked for the version it is not asked again. */
 const ASK_AGAIN_MS = 5 * 60_000;
-const MEMORY_KEY = "whatsapp_web_version";
+/** Under which the last good version is remembered. */
+export const MEMORY_KEY = "whatsapp_web_version";
 const VERSION = /^(\d{1,5})\.(\d{1,10})\.(\d{1,10})$/;
 
 /** A version of WhatsApp Web, as the client names it when it logs in. */

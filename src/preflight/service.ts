@@ -1,0 +1,90 @@
+/** The installation as `install.sh` makes it: the unit, the release, and the user the service runs as. */
+import { join } from "node:path";
+import embedded from "../../worker.service" with { type: "text" };
+
+/** The unit of this very program. */
+export const EMBEDDED_UNIT: string = embedded;
+/** Its name. */
+export const UNIT_NAME = "worker.service";
+
+const UNIT_FILE = "etc/systemd/system/worker.service";
+const CURRENT_RELEASE = "opt/whatsapp-worker/current";
+
+/** A text file of the machine's; `undefined` when it is not there. */
+export async function textOf(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
+    throw error;
+  }
+}
+
+/** The unit as it is installed under `root`; `undefined` when it is not. */
+export const installedUnit = (root: string): Promise<string | undefined> => textOf(join(root, UNIT_FILE));
+
+/** The last value a unit gives `key`, without drop-ins. */
+export function unitValue(unit: string, key: string): string | undefined {
+  return [...unit.matchAll(new RegExp(`^${key}=(.*)$`, "gm"))].at(-1)?.[1]?.trim();
+}
+
+/** The folder of the release that the service runs, below `root`; `undefined` when none is installed. */
+export async function installedRelease(root: string): Promise<string | undefined> {
+  try {
+    return await Deno.realPath(join(root, CURRENT_RELEASE));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
+    throw error;
+  }
+}
+
+/** A user of the machine. */
+export interface User {
+  readonly name: string;
+  readonly uid: number;
+  /** Every group it is in. */
+  readonly gids: readonly number[];
+}
+
+/** The user of the installed unit; `undefined` without a unit, or when the machine's own files do not know that user. */
+export async function serviceUser(root: string): Promise<User | undefined> {
+  const unit = await installedUnit(root);
+  const name = unit && unitValue(unit, "User");
+  return name ? await findUser(root, ({ user, uid }) => user === name || String(uid) === name) : undefined;
+}
+
+/** The user with `uid`; one without a name where the machine's own files do not know it. */
+export async function userOf(root: string, uid: number): Promise<User> {
+  return await findUser(root, (line) => line.uid === uid) ?? { name: String(uid), uid, gids: [] };
+}
+
+interface PasswdLine {
+  readonly user: string;
+  readonly uid: number;
+}
+
+async function findUser(root: string, isMeant: (line: PasswdLine) => boolean): Promise<User | undefined> {
+  const passwd = (await textOf(join(root, "etc/passwd")) ?? "").split("\n").map((line) => line.split(":"));
+  const found = passwd.find(([user = "", , uid]) => uid !== undefined && isMeant({ user, uid: Number(uid) }));
+  if (found === undefined) return undefined;
+  const [name = "", , uid, gid] = found;
+  const groups = (await textOf(join(root, "etc/group")) ?? "").split("\n").map((line) => line.split(":"));
+  const others = groups.filter(([, , , members = ""]) => members.split(",").includes(name));
+  return { name, uid: Number(uid), gids: [Number(gid), ...others.map(([, , id]) => Number(id))] };
+}
+
+/** The name of a group; its number where the machine's own files do not know it. */
+export async function groupName(root: string, gid: number | null): Promise<string> {
+  const groups = (await textOf(join(root, "etc/group")) ?? "").split("\n").map((line) => line.split(":"));
+  return groups.find(([, , id]) => id === String(gid))?.[0] ?? String(gid);
+}
+
+/** What is to be done with a file or folder: `r`, `w` and `x`. */
+const BITS = { r: 4, w: 2, x: 1 } as const;
+
+/** Whether its owner, group and permission bits let `user` do that. Access lists and read-only disks are not seen. */
+export function permits(info: Deno.FileInfo, user: User, wanted: readonly (keyof typeof BITS)[]): boolean {
+  if (user.uid === 0 || info.mode === null) return true;
+  const shift = info.uid === user.uid ? 6 : info.gid !== null && user.gids.includes(info.gid) ? 3 : 0;
+  return wanted.every((one) => ((info.mode! >> shift) & BITS[one]) !== 0);
+}
