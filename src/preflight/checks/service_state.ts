@@ -1,5 +1,5 @@
 import { EXIT } from "../../exit_codes.ts";
-import { type Check, type Finding, ok, warning } from "../check.ts";
+import { type Check, type Finding, isTimeout, messageOf, ok, warning } from "../check.ts";
 import { UNIT_NAME } from "../service.ts";
 import { askSystemd, NoSystemd, type UnitProperties } from "../systemd_bus.ts";
 
@@ -19,9 +19,9 @@ export const serviceState: Check<UnitProperties | undefined> = {
     try {
       properties = await askSystemd(UNIT_NAME, root, signal);
     } catch (error) {
-      if (!(error instanceof NoSystemd)) throw error;
+      if (!(error instanceof NoSystemd || isTimeout(error))) throw error;
       const found = "not asked: there is no systemd here that answers this user";
-      return { findings: [ok(found, { asked: false, said: error.message })] };
+      return { findings: [ok(found, { asked: false, said: messageOf(error) })] };
     }
     if (properties.LoadState === "not-found") {
       return { findings: [ok(`systemd has no ${UNIT_NAME}`, { asked: true, loadState: "not-found" })] };
