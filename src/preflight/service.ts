@@ -1,6 +1,7 @@
 /** The installation as `install.sh` makes it: the unit, the release, and the user the service runs as. */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import embedded from "../../worker.service" with { type: "text" };
+import type { Probe } from "./check.ts";
 
 /** The unit of this very program. */
 export const EMBEDDED_UNIT: string = embedded;
@@ -46,9 +47,22 @@ export interface User {
   readonly gids: readonly number[];
 }
 
-/** The user of the installed unit; `undefined` without a unit, or when the machine's own files do not know that user. */
-export async function serviceUser(root: string): Promise<User | undefined> {
+/** The unit, if it is this very configuration that it starts the worker with. */
+export async function unitFor(
+  { root, envFile }: Pick<Probe, "root" | "envFile">,
+): Promise<string | undefined> {
   const unit = await installedUnit(root);
+  const [, named] = /\s--env-file[ =](\S+)/.exec(unit && unitValue(unit, "ExecStart") || "") ?? [];
+  return named !== undefined && join(root, named) === resolve(envFileOf({ envFile })) ? unit : undefined;
+}
+
+/** Where the settings are. */
+export const envFileOf = ({ envFile }: Pick<Probe, "envFile">): string => envFile ?? "./.env";
+
+/** The user of {@link unitFor}; `undefined` without a unit, or when the machine's own files do not know that user. */
+export async function serviceUser(probe: Pick<Probe, "root" | "envFile">): Promise<User | undefined> {
+  const { root } = probe;
+  const unit = await unitFor(probe);
   const name = unit && unitValue(unit, "User");
   return name ? await findUser(root, ({ user, uid }) => user === name || String(uid) === name) : undefined;
 }

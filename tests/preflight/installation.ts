@@ -3,8 +3,7 @@ import { strict as assert } from "node:assert";
 import { join } from "node:path";
 import type { Finding } from "../../src/preflight/check.ts";
 import type { CheckResult, Report } from "../../src/preflight/report.ts";
-import { checkAll } from "../../src/preflight/run.ts";
-import type { RunOptions } from "../../src/preflight/runner.ts";
+import { checkAll, type CheckAllOptions } from "../../src/preflight/run.ts";
 import { workerCommand } from "../worker_command.ts";
 
 /** Nothing listens there, so that what a test is not about ends at once. */
@@ -68,7 +67,7 @@ export class Installation implements AsyncDisposable {
   }
 
   /** Checks it within this process. */
-  async check(options: Partial<RunOptions> = {}): Promise<Report> {
+  async check(options: Partial<CheckAllOptions> = {}): Promise<Report> {
     return await checkAll({ envFile: this.envFile, environment: {}, ...options });
   }
 

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { EXIT } from "../../exit_codes.ts";
 import { obstacle } from "../access.ts";
 import { type Check, failure, type Finding, ok, type Probe, warning } from "../check.ts";
-import { groupName, serviceUser, userOf } from "../service.ts";
+import { envFileOf, groupName, serviceUser, userOf } from "../service.ts";
 import { configuration } from "./configuration.ts";
 
 /** Who may read and change the `.env`. That everybody may read its password is a fault of the configuration itself. */
@@ -14,7 +14,7 @@ export const configurationFile: Check = {
   exitCode: EXIT.CONFIG,
   after: [configuration],
   async run(probe) {
-    const path = resolve(probe.envFile ?? "./.env");
+    const path = resolve(envFileOf(probe));
     let info: Deno.FileInfo;
     try {
       info = await Deno.stat(path);
@@ -26,10 +26,11 @@ export const configurationFile: Check = {
   },
 };
 
-async function judge(path: string, info: Deno.FileInfo, { root }: Probe): Promise<Finding[]> {
+async function judge(path: string, info: Deno.FileInfo, probe: Probe): Promise<Finding[]> {
+  const { root } = probe;
   const owner = await userOf(root, info.uid ?? 0);
   const group = await groupName(root, info.gid);
-  const service = await serviceUser(root);
+  const service = await serviceUser(probe);
   const mode = ((info.mode ?? 0) & 0o777).toString(8).padStart(4, "0");
   const facts = { path, present: true, mode, owner: owner.name, group, serviceUser: service?.name ?? null };
   const blocking = service && await obstacle(path, service, ["r"]);

@@ -2,8 +2,17 @@ import { join } from "node:path";
 import { EXIT } from "../../exit_codes.ts";
 import { DATABASE_FILE } from "../../store/damage.ts";
 import { obstacle } from "../access.ts";
-import { type Check, failure, type Finding, messageOf, ok, type Trouble, warning } from "../check.ts";
-import { installedUnit, serviceUser, unitValue, type User, userOf } from "../service.ts";
+import {
+  type Check,
+  failure,
+  type Finding,
+  messageOf,
+  ok,
+  type Probe,
+  type Trouble,
+  warning,
+} from "../check.ts";
+import { serviceUser, unitFor, unitValue, type User, userOf } from "../service.ts";
 import { findStateFolder, NotAFolder, type StateFolder } from "../state.ts";
 import { configuration } from "./configuration.ts";
 
@@ -21,8 +30,8 @@ export const stateFolder: Check<StateFolder> = {
       await write(folder);
       const own = await userOf(probe.root, Deno.uid() ?? 0);
       const findings = folder.exists
-        ? await describe(folder, await workerUser(folder, own, probe.root), own)
-        : [await describeAbsent(folder, own, probe.root)];
+        ? await describe(folder, await workerUser(folder, own, probe), own)
+        : [await describeAbsent(folder, own, probe)];
       return { findings, value: folder };
     } catch (error) {
       return { findings: [failure(faultOf(error, SESSION_DIR))] };
@@ -41,18 +50,18 @@ async function write({ nearest, exists }: StateFolder): Promise<void> {
 }
 
 /** Who is to use the folder: root, who may do everything, asks for the user of the service, or else its owner. */
-async function workerUser({ path }: StateFolder, own: User, root: string): Promise<User> {
+async function workerUser({ path }: StateFolder, own: User, probe: Probe): Promise<User> {
   if (own.uid !== 0) return own;
-  return await serviceUser(root) ?? await userOf(root, (await Deno.stat(path)).uid ?? 0);
+  return await serviceUser(probe) ?? await userOf(probe.root, (await Deno.stat(path)).uid ?? 0);
 }
 
-async function describeAbsent({ path, nearest }: StateFolder, own: User, root: string): Promise<Finding> {
+async function describeAbsent({ path, nearest }: StateFolder, own: User, probe: Probe): Promise<Finding> {
   const exists = false;
-  const unit = await installedUnit(root) ?? "";
+  const unit = await unitFor(probe) ?? "";
   if (own.uid === 0 && path === `/var/lib/${unitValue(unit, "StateDirectory")}`) {
     return ok(`${path} will be made by systemd as the service starts`, { path, exists });
   }
-  const worker = own.uid === 0 ? await serviceUser(root) ?? own : own;
+  const worker = own.uid === 0 ? await serviceUser(probe) ?? own : own;
   const blocking = await obstacle(nearest, worker, ["w", "x"]);
   if (blocking !== undefined) {
     return failure(notFor(worker, path, blocking, `install -d -m 700 -o ${worker.name} '${path}'`));
