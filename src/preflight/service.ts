@@ -67,6 +67,23 @@ export async function serviceUser(probe: Pick<Probe, "root" | "envFile">): Promi
   return name ? await findUser(root, ({ user, uid }) => user === name || String(uid) === name) : undefined;
 }
 
+/**
+ * Who the worker runs as, or will: this user; and where root asks, who may do everything, the user of the service, or
+ * else the owner of the state folder.
+ */
+export async function workerUser(probe: Pick<Probe, "root" | "envFile">, sessionDir: string): Promise<User> {
+  const own = await userOf(probe.root, Deno.uid() ?? 0);
+  if (own.uid !== 0) return own;
+  const service = await serviceUser(probe);
+  if (service !== undefined) return service;
+  try {
+    return await userOf(probe.root, (await Deno.stat(sessionDir)).uid ?? 0);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return own;
+    throw error;
+  }
+}
+
 /** The user with `uid`; one without a name where the machine's own files do not know it. */
 export async function userOf(root: string, uid: number): Promise<User> {
   return await findUser(root, (line) => line.uid === uid) ?? { name: String(uid), uid, gids: [] };

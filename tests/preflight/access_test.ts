@@ -61,7 +61,7 @@ asRoot("checkAll() is content as root with what install.sh makes, and leaves no 
   );
   assert.match(
     resultOf(report, "state.folder").findings[0]?.found ?? "",
-    /writable by user 'whatsapp-worker' \(asked as 'root'\), mode 700$/,
+    /writable by user 'whatsapp-worker' \(asked as root\), mode 700$/,
   );
   assert.deepEqual(owners(test.sessionDir), before);
 });
@@ -117,7 +117,7 @@ asRoot(
     const report = await test.installation.check({ only: "state.folder" });
     assert.match(
       resultOf(report, "state.folder").findings[0]?.found ?? "",
-      /writable by user '\d+' \(asked as 'root'\)/,
+      /writable by user '\d+' \(asked as root\)/,
     );
   },
 );

@@ -71,12 +71,19 @@ export class Installation implements AsyncDisposable {
     return await checkAll({ envFile: this.envFile, environment: {}, ...options });
   }
 
-  /** Runs the program in it, as `worker ARGS --env-file .env`. */
-  async run(args: string[], environment: Record<string, string> = {}): Promise<Ran> {
+  /**
+   * Runs the program in it, as `worker ARGS --env-file .env`.
+   *
+   * @param main another program, with all permissions
+   */
+  async run(args: string[], environment: Record<string, string> = {}, main?: string): Promise<Ran> {
     const startedAt = performance.now();
-    const worker = workerCommand([...args, "--env-file", this.envFile]);
-    const { code, stdout, stderr } = await new Deno.Command(worker.program, {
-      args: worker.args,
+    const programArguments = [...args, "--env-file", this.envFile];
+    const { program, args: all } = main === undefined
+      ? workerCommand(programArguments)
+      : { program: Deno.execPath(), args: ["run", "-A", main, ...programArguments] };
+    const { code, stdout, stderr } = await new Deno.Command(program, {
+      args: all,
       cwd: new URL("../../", import.meta.url).pathname,
       env: environment,
       stdin: "null",

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { EXIT } from "../../exit_codes.ts";
 import { obstacle } from "../access.ts";
 import { type Check, failure, type Finding, ok, type Probe, warning } from "../check.ts";
-import { envFileOf, groupName, serviceUser, userOf } from "../service.ts";
+import { envFileOf, groupName, serviceUser, userOf, workerUser } from "../service.ts";
 import { configuration } from "./configuration.ts";
 
 /** Who may read and change the `.env`. That everybody may read its password is a fault of the configuration itself. */
@@ -56,11 +56,12 @@ async function judge(path: string, info: Deno.FileInfo, probe: Probe): Promise<F
       facts,
     })];
   }
-  if (owner.uid !== 0 && owner.uid !== (service?.uid ?? Deno.uid())) {
+  const worker = await workerUser(probe, probe.valueOf(configuration).SESSION_DIR);
+  if (owner.uid !== 0 && owner.uid !== worker.uid) {
     return [warning({
       code: "other_owner",
       found: `It belongs to user '${owner.name}', who is neither root nor the user of the worker`,
-      remedy: `chown ${service === undefined ? Deno.uid() : `root:${service.name}`} '${path}'`,
+      remedy: `chown ${service === undefined ? worker.name : `root:${service.name}`} '${path}'`,
       facts,
     })];
   }

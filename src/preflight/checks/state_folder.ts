@@ -12,7 +12,7 @@ import {
   type Trouble,
   warning,
 } from "../check.ts";
-import { serviceUser, unitFor, unitValue, type User, userOf } from "../service.ts";
+import { unitFor, unitValue, type User, workerUser } from "../service.ts";
 import { findStateFolder, NotAFolder, type StateFolder } from "../state.ts";
 import { configuration } from "./configuration.ts";
 
@@ -28,10 +28,10 @@ export const stateFolder: Check<StateFolder> = {
     try {
       const folder = await findStateFolder(SESSION_DIR);
       await write(folder);
-      const own = await userOf(probe.root, Deno.uid() ?? 0);
+      const worker = await workerUser(probe, folder.path);
       const findings = folder.exists
-        ? await describe(folder, await workerUser(folder, own, probe), own)
-        : [await describeAbsent(folder, own, probe)];
+        ? await describe(folder, worker)
+        : [await describeAbsent(folder, worker, probe)];
       return { findings, value: folder };
     } catch (error) {
       return { findings: [failure(faultOf(error, SESSION_DIR))] };
@@ -49,19 +49,12 @@ async function write({ nearest, exists }: StateFolder): Promise<void> {
   await file.write(new Uint8Array(4096));
 }
 
-/** Who is to use the folder: root, who may do everything, asks for the user of the service, or else its owner. */
-async function workerUser({ path }: StateFolder, own: User, probe: Probe): Promise<User> {
-  if (own.uid !== 0) return own;
-  return await serviceUser(probe) ?? await userOf(probe.root, (await Deno.stat(path)).uid ?? 0);
-}
-
-async function describeAbsent({ path, nearest }: StateFolder, own: User, probe: Probe): Promise<Finding> {
+async function describeAbsent({ path, nearest }: StateFolder, worker: User, probe: Probe): Promise<Finding> {
   const exists = false;
   const unit = await unitFor(probe) ?? "";
-  if (own.uid === 0 && path === `/var/lib/${unitValue(unit, "StateDirectory")}`) {
+  if (Deno.uid() === 0 && path === `/var/lib/${unitValue(unit, "StateDirectory")}`) {
     return ok(`${path} will be made by systemd as the service starts`, { path, exists });
   }
-  const worker = own.uid === 0 ? await serviceUser(probe) ?? own : own;
   const blocking = await obstacle(nearest, worker, ["w", "x"]);
   if (blocking !== undefined) {
     return failure(notFor(worker, path, blocking, `install -d -m 700 -o ${worker.name} '${path}'`));
@@ -70,7 +63,7 @@ async function describeAbsent({ path, nearest }: StateFolder, own: User, probe: 
   return ok(`${path} will be made at the first start; user '${worker.name}' may write in ${nearest}`, facts);
 }
 
-async function describe({ path }: StateFolder, worker: User, own: User): Promise<Finding[]> {
+async function describe({ path }: StateFolder, worker: User): Promise<Finding[]> {
   const { mode, uid: owner } = await Deno.stat(path);
   const bits = ((mode ?? 0) & 0o777).toString(8).padStart(3, "0");
   const facts = { path, exists: true, user: worker.name, uid: worker.uid, owner, mode: bits };
@@ -90,7 +83,7 @@ async function describe({ path }: StateFolder, worker: User, own: User): Promise
       facts: { ...facts, foreign },
     })];
   }
-  const asked = own.uid === worker.uid ? "" : ` (asked as '${own.name}')`;
+  const asked = Deno.uid() === worker.uid ? "" : " (asked as root)";
   return [
     ok(`${path}, writable by user '${worker.name}'${asked}, mode ${bits}`, facts),
     ...((mode ?? 0) & 0o077
