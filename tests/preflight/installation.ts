@@ -42,6 +42,7 @@ export class Installation implements AsyncDisposable {
       MAX_RETRY_ATTEMPTS: "3",
       MESSAGE_TIMEOUT: "30000",
       HEALTH_CHECK_INTERVAL: "60000",
+      // Installations of one machine would have to share a port.
       HTTP_PORT: "",
       LOG_LEVEL: "info",
       LOG_PRETTY: "false",

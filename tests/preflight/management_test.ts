@@ -98,6 +98,7 @@ Deno.test("checkAll() tells who may not ask, who may not see permissions, and wh
   await broker.ctl("set_permissions", "-p", vhost, user, "^whatsapp", "^whatsapp", "^$");
   await using installation = await installedFor(
     Object.assign(new URL(url), { username: user, password: "its-password" }).href,
+    { QUEUE_MESSAGE_SEND: "orders.in" },
   );
   const refused = troubleIn(await check(installation), "broker.management");
   assert.equal(refused.code, "management_refused");
@@ -115,7 +116,10 @@ Deno.test("checkAll() tells who may not ask, who may not see permissions, and wh
   await broker.ctl("set_user_tags", user, "administrator");
   const { code, found, remedy } = await about(installation, "permissions");
   assert.equal(code, "permission_missing");
-  assert.match(found, /may not write: amq\.default; read: whatsapp\.worker\.worker-1\.inbox, /);
+  assert.match(
+    found,
+    /may not configure: orders\.in; write: amq\.default; read: whatsapp\.worker\.worker-1\.inbox, /,
+  );
   assert.equal(remedy, `rabbitmqctl set_permissions -p ${vhost} ${user} '.*' '.*' '.*'`);
 });
 

@@ -1,6 +1,15 @@
 import type { Settings } from "../../config/load.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { atMostWarning, type Check, type Finding, messageOf, ok, type Outcome, warning } from "../check.ts";
+import {
+  atMostWarning,
+  type Check,
+  type Finding,
+  isTimeout,
+  messageOf,
+  ok,
+  type Outcome,
+  warning,
+} from "../check.ts";
 import { endpointOf } from "../endpoint.ts";
 import { reach } from "../network.ts";
 import { configuration } from "./configuration.ts";
@@ -45,7 +54,9 @@ async function ask(
     return warning({
       code: "backend_silent",
       subject: "HTTP",
-      found: `${url} does not answer in HTTP: ${messageOf(error)}`,
+      found: isTimeout(error)
+        ? `${url} takes connections, but does not answer in time`
+        : `${url} does not answer in HTTP: ${messageOf(error)}`,
       remedy: `Correct BACKEND_API_URL, or see what runs there; try: curl -i ${url}`,
     });
   }

@@ -8,6 +8,7 @@ import {
   counted,
   failure,
   type Finding,
+  isTimeout,
   messageOf,
   ok,
   type Outcome,
@@ -47,7 +48,8 @@ export const brokerManagement: Check = {
       const looks = await withManagement(settings, probe.signal, (ask) => lookAround(settings, ask));
       return { findings: [...way, ...looks] };
     } catch (error) {
-      return { findings: [...way, silent(settings, messageOf(error))] };
+      const said = isTimeout(error) ? "it does not answer in time" : messageOf(error);
+      return { findings: [...way, silent(settings, said)] };
     }
   },
 };
@@ -71,7 +73,10 @@ async function lookAround(settings: Settings, ask: AskManagement): Promise<Findi
     ...judged("exchange", EXCHANGES, exchanges, (list) => judgeExchange(settings, list)),
     // There are none of an exchange that is not there.
     ...(bindings.status === 404 ? [] : judged("bindings", BINDINGS, bindings, judgeBindings)),
-    ...judged("permissions", PERMISSIONS, permissions, (rights) => judgePermissions(settings, rights)),
+    ...judged("permissions", PERMISSIONS, permissions, (rights) => {
+      const there = QUEUES.safeParse(queues.body).data?.map(({ name }) => name);
+      return judgePermissions(settings, rights, there);
+    }),
     judgeAlarms(alarms),
   ];
 }
@@ -101,6 +106,16 @@ function judged<T>(
   return [ok(`not told: ${why}`, { told: false, status }, subject)];
 }
 
+const queuesOfContract = (settings: Settings) =>
+  new Set([
+    settings.QUEUE_SESSION_UPDATE,
+    settings.QUEUE_SESSION_EVENT,
+    settings.QUEUE_MESSAGE_SEND,
+    settings.QUEUE_MESSAGE_RECEIVE,
+    settings.QUEUE_MESSAGE_STATUS,
+    settings.QUEUE_NUMBER_HEALTH,
+  ]);
+
 /** What makes a queue drop messages, by its argument. */
 const DROPPING = ["x-message-ttl", "x-max-length", "x-max-length-bytes", "x-expires"];
 
@@ -109,14 +124,7 @@ function judgeQueues(settings: Settings, queues: z.infer<typeof QUEUES>): Findin
   const isOwnExclusive = (name: string) =>
     name === names.routerLock || name === names.inbox(settings.WORKER_ID) ||
     name.startsWith(names.number(""));
-  // Of the health only the latest counts.
-  const backends = new Set([
-    settings.QUEUE_SESSION_UPDATE,
-    settings.QUEUE_SESSION_EVENT,
-    settings.QUEUE_MESSAGE_SEND,
-    settings.QUEUE_MESSAGE_RECEIVE,
-    settings.QUEUE_MESSAGE_STATUS,
-  ]);
+  const backends = queuesOfContract(settings);
   const findings = queues.flatMap((queue): Finding[] => {
     const { name: subject, type, durable, auto_delete: autoDelete } = queue;
     if (isOwnExclusive(subject) && type !== "classic") {
@@ -130,7 +138,9 @@ function judgeQueues(settings: Settings, queues: z.infer<typeof QUEUES>): Findin
       })];
     }
     if (!backends.has(subject)) return [];
-    const dropping = DROPPING.filter((argument) => argument in queue.arguments);
+    // Of the health only the latest counts.
+    const mayDrop = subject === settings.QUEUE_NUMBER_HEALTH;
+    const dropping = mayDrop ? [] : DROPPING.filter((argument) => argument in queue.arguments);
     return [
       ...(dropping.length === 0 ? [] : [warning({
         code: "queue_drops",
@@ -199,8 +209,16 @@ function judgeBindings(bindings: z.infer<typeof BINDINGS>): Finding[] {
   return [ok(found, { bindings: list }, "bindings")];
 }
 
-function judgePermissions(settings: Settings, rights: z.infer<typeof PERMISSIONS>): Finding[] {
+function judgePermissions(
+  settings: Settings,
+  rights: z.infer<typeof PERMISSIONS>,
+  there: readonly string[] | undefined,
+): Finding[] {
   const names = namesOf(settings);
+  // The worker declares those of the contract that are missing.
+  const absent = there === undefined
+    ? []
+    : [...queuesOfContract(settings)].filter((name) => !there.includes(name));
   const own = [
     names.inbox(settings.WORKER_ID),
     names.routerLock,
@@ -209,7 +227,7 @@ function judgePermissions(settings: Settings, rights: z.infer<typeof PERMISSIONS
     names.deadLetter,
   ];
   const needed = {
-    configure: own,
+    configure: [...own, ...absent],
     // Publishing without an exchange is writing to this one.
     write: [...own, "amq.default"],
     read: [...own, settings.QUEUE_MESSAGE_SEND, settings.QUEUE_SESSION_UPDATE, settings.RABBITMQ_EXCHANGE],
