@@ -41,7 +41,11 @@ Deno.test("checkAll() knows the running worker on its port, and nobody else", as
 
 Deno.test("checkAll() fails for an address that is not this machine's", async () => {
   // Kept for documentation: no machine has it.
-  await using installation = await Installation.make({ HTTP_HOST: "192.0.2.1", HTTP_TOKEN: "0".repeat(32) });
+  await using installation = await Installation.make({
+    HTTP_HOST: "192.0.2.1",
+    HTTP_PORT: "8090",
+    HTTP_TOKEN: "0".repeat(32),
+  });
   const trouble = troubleIn(await check(installation), "http.port");
   assert.equal(trouble.code, "port_unusable");
 });

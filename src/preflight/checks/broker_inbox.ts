@@ -58,7 +58,7 @@ function judge(
     code: "worker_id_taken",
     found: `Another worker is '${workerId}': it reads '${inbox}', and none runs on this state folder`,
     remedy:
-      "Give this worker a WORKER_ID of its own, or end the other one (rabbitmqctl list_connections -p VHOST " +
+      "Give this worker a WORKER_ID of its own, or end the other one (rabbitmqctl list_connections vhost " +
       "peer_host client_properties); one that was killed is gone after three heartbeats",
     facts,
   });
