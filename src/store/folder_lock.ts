@@ -1,9 +1,12 @@
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { StoreError } from "./store_error.ts";
 
 const LOCK_FILE = "worker.lock";
+/** Who only asks whether it is locked is done long before that. */
+const ASKING_MS = 100;
 
-/** Whether a running process holds the state in `folder`. */
+/** Whether a running process holds the state in `folder`. Shares the lock for that moment, as several may ask at once. */
 export async function isFolderLocked(folder: string): Promise<boolean> {
   let file: Deno.FsFile;
   try {
@@ -13,13 +16,13 @@ export async function isFolderLocked(folder: string): Promise<boolean> {
     throw error;
   }
   try {
-    return !(await file.tryLock(true));
+    return !(await file.tryLock(false));
   } finally {
     file.close();
   }
 }
 
-/** Does `work` if no worker has `folder`; where one has been, none gets it meanwhile. */
+/** Does `work` if no worker has `folder`; where one has been, none gets it meanwhile. Whoever only asks is not in the way. */
 export function whileFree(folder: string, work: () => void): void {
   let file: Deno.FsFile;
   try {
@@ -29,7 +32,7 @@ export function whileFree(folder: string, work: () => void): void {
     throw error;
   }
   try {
-    if (file.tryLockSync(true)) work();
+    if (file.tryLockSync(false)) work();
   } finally {
     file.close();
   }
@@ -49,7 +52,7 @@ export async function lockFolder(folder: string): Promise<Deno.FsFile> {
     read: true,
     mode: 0o600,
   });
-  if (!(await file.tryLock(true))) {
+  if (!(await file.tryLock(true)) && !(await lockLater(file))) {
     file.close();
     throw new StoreError(
       "state_locked",
@@ -58,4 +61,10 @@ export async function lockFolder(folder: string): Promise<Deno.FsFile> {
     );
   }
   return file;
+}
+
+/** Tries again when whoever only asked has gone. */
+async function lockLater(file: Deno.FsFile): Promise<boolean> {
+  await delay(ASKING_MS);
+  return await file.tryLock(true);
 }

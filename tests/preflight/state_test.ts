@@ -164,3 +164,14 @@ Deno.test("checkAll() refuses a folder in the place of the database", async () =
   await Deno.chmod(installation.sessionDir, 0o700);
   assert.equal(troubleIn(await installation.check(), "state.database").code, "database_unusable");
 });
+
+Deno.test("checkAll() leaves nothing beside the database and sees no worker, however many look at once", async () => {
+  await using installation = await Installation.make();
+  (await Database.open(installation.sessionDir)).close();
+  const before = await installation.files();
+  const reports = await Promise.all(Array.from({ length: 20 }, () => installation.check({ only: "state" })));
+  for (const report of reports) {
+    assert.equal(resultOf(report, "state.holder").findings[0]?.facts?.held, false);
+  }
+  assert.deepEqual(await installation.files(), before);
+});

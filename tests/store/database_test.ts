@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setTimeout as delay } from "node:timers/promises";
 import { Database, DATABASE_FILE, isFolderLocked, StoreError } from "../../src/store/database.ts";
 import { lookAtDatabase } from "../../src/store/database_look.ts";
 import { MIGRATIONS } from "../../src/store/migrations.ts";
@@ -90,6 +91,18 @@ Deno.test("open() refuses a folder that another worker holds, and takes it when 
   const second = await Database.open(folder.path);
   assert.deepEqual(await keys(second), ["of the first"]);
   second.close();
+});
+
+Deno.test("open() waits for somebody who only asks whether the folder is held", async () => {
+  using folder = new Folder();
+  (await Database.open(folder.path)).close();
+  const asking = await Deno.open(join(folder.path, "worker.lock"), { read: true, write: true });
+  assert.equal(await asking.tryLock(false), true);
+  const opening = Database.open(folder.path);
+  // Longer than opening takes to come to the lock; on a busier machine this test shows nothing.
+  await delay(30);
+  asking.close();
+  (await opening).close();
 });
 
 Deno.test("open() finds what was committed before a kill -9", async () => {
