@@ -14,6 +14,8 @@ function isThere(path: string): boolean {
   }
 }
 
+if (!isThere(DBUS_DAEMON)) console.log(`systemd_bus_test: skipped in part, there is no ${DBUS_DAEMON}`);
+
 Deno.test("askSystemd() reads every kind of property, signals and pieces in between", async () => {
   await using machine = await Machine.make();
   const properties = {

@@ -55,7 +55,7 @@ async function describeAbsent({ path, nearest }: StateFolder, worker: User, prob
   if (Deno.uid() === 0 && path === `/var/lib/${unitValue(unit, "StateDirectory")}`) {
     return ok(`${path} will be made by systemd as the service starts`, { path, exists });
   }
-  const blocking = await obstacle(nearest, worker, ["w", "x"]);
+  const blocking = await obstacleFor(worker, nearest, ["w", "x"]);
   if (blocking !== undefined) {
     return failure(notFor(worker, path, blocking, `install -d -m 700 -o ${worker.name} '${path}'`));
   }
@@ -68,7 +68,7 @@ async function describe({ path }: StateFolder, worker: User): Promise<Finding[]>
   const bits = ((mode ?? 0) & 0o777).toString(8).padStart(3, "0");
   const facts = { path, exists: true, user: worker.name, uid: worker.uid, owner, mode: bits };
   const give = `chown -R ${worker.name} '${path}'; chmod 700 '${path}'`;
-  const blocking = await obstacle(path, worker, ["r", "w", "x"]);
+  const blocking = await obstacleFor(worker, path, ["r", "w", "x"]);
   if (blocking !== undefined) {
     const remedy = blocking === path ? give : `chmod o+x '${blocking}', or set SESSION_DIR to another folder`;
     return [failure({ ...notFor(worker, path, blocking, remedy), facts })];
@@ -104,6 +104,10 @@ async function describe({ path }: StateFolder, worker: User): Promise<Finding[]>
       : []),
   ];
 }
+
+/** As {@link obstacle}; whoever is that user has just written there. */
+const obstacleFor = async (worker: User, path: string, wanted: readonly ("r" | "w" | "x")[]) =>
+  worker.uid === Deno.uid() ? undefined : await obstacle(path, worker, wanted);
 
 /** What a worker that was once started as somebody else, root as a rule, left behind. */
 async function foreignFiles(path: string, worker: User): Promise<string[]> {
