@@ -1,12 +1,12 @@
 import { EXIT } from "../../exit_codes.ts";
-import { type Check, failure, type Finding, messageOf, ok } from "../check.ts";
+import { type Check, type Finding, messageOf, ok, warning } from "../check.ts";
 import { configuration } from "./configuration.ts";
 import { stateHolder } from "./state_holder.ts";
 
 /** What `/livez` may answer, with or without a token. */
 const LIVEZ_ANSWERS = [200, 401, 503];
 
-/** The port for machines: free, or the running worker's. */
+/** The port for machines: free, or the running worker's. A worker that cannot have it works on, and tries again. */
 export const httpPort: Check = {
   id: "http.port",
   title: "HTTP for machines",
@@ -33,7 +33,7 @@ export const httpPort: Check = {
       return { findings: [ok(`${at} is the running worker's; /livez answers ${status}`, found)] };
     }
     return {
-      findings: [failure({
+      findings: [warning({
         code: "port_taken",
         found: `${at} is taken by ${isLivez ? "another worker" : "another program"}`,
         remedy:
@@ -60,7 +60,7 @@ async function livez(hostname: string, port: number, signal: AbortSignal): Promi
 }
 
 const unusable = (at: string, error: unknown): Finding =>
-  failure({
+  warning({
     code: "port_unusable",
     found: `Nobody can listen on ${at} here: ${messageOf(error)}`,
     remedy: "Set HTTP_HOST to an address of this machine (127.0.0.1) and HTTP_PORT to one from 1024 on",
