@@ -1,6 +1,7 @@
 /** The installation as `install.sh` makes it: the unit, the release, and the user the service runs as. */
 import { join, resolve } from "node:path";
 import embedded from "../../worker.service" with { type: "text" };
+import { defaultEnvFile } from "../config/load.ts";
 import type { Probe } from "./check.ts";
 
 /** The unit of this very program. */
@@ -53,11 +54,14 @@ export async function unitFor(
 ): Promise<string | undefined> {
   const unit = await installedUnit(root);
   const [, named] = /\s--env-file[ =](\S+)/.exec(unit && unitValue(unit, "ExecStart") || "") ?? [];
-  return named !== undefined && join(root, named) === resolve(envFileOf({ envFile })) ? unit : undefined;
+  return named !== undefined && join(root, named) === resolve(await envFileOf({ envFile }))
+    ? unit
+    : undefined;
 }
 
 /** Where the settings are. */
-export const envFileOf = ({ envFile }: Pick<Probe, "envFile">): string => envFile ?? "./.env";
+export const envFileOf = async ({ envFile }: Pick<Probe, "envFile">): Promise<string> =>
+  envFile ?? await defaultEnvFile();
 
 /** The user of {@link unitFor}; `undefined` without a unit, or when the machine's own files do not know that user. */
 export async function serviceUser(probe: Pick<Probe, "root" | "envFile">): Promise<User | undefined> {

@@ -14,7 +14,7 @@ export const configurationFile: Check = {
   exitCode: EXIT.CONFIG,
   after: [configuration],
   async run(probe) {
-    const path = resolve(envFileOf(probe));
+    const path = resolve(await envFileOf(probe));
     let info: Deno.FileInfo;
     try {
       info = await Deno.stat(path);
