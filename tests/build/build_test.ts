@@ -75,7 +75,7 @@ Deno.test("task build has deno compile embed the whole program, its permissions,
   const { permissions, env_vars_from_env_file } = metadata(text);
   const denied = ["allow_run", "allow_ffi"].map((name) => permissions[name]);
   assert.deepEqual(denied, [null, null]);
-  assert.deepEqual(permissions.allow_sys, ["hostname", "statfs"]);
+  assert.deepEqual(permissions.allow_sys, ["hostname", "statfs", "systemMemoryInfo", "uid"]);
   assert.deepEqual([permissions.deny_import, permissions.ignore_env, permissions.prompt], [[], [], false]);
   const names = permissions.allow_env as string[];
   assert.ok(names.includes("RABBITMQ_URL") && !names.includes("PATH"), String(names));

@@ -16,7 +16,7 @@ await attempt("run", () => new Deno.Command("true").output());
 await attempt("ffi", () => Deno.dlopen("libc.so.6", {}));
 await attempt("env", () => Deno.env.get("SOMEBODYS_SECRET"));
 await attempt("all env", () => Object.keys(Deno.env.toObject()).filter((name) => name !== "LOG_LEVEL").join());
-await attempt("sys", () => Deno.systemMemoryInfo());
+await attempt("sys", () => Deno.networkInterfaces());
 await attempt("import", () => import("https://deno.land/x/evil.js"));
 await attempt("a setting", () => Deno.env.get("LOG_LEVEL"));
 await attempt("hostname", () => typeof Deno.hostname());

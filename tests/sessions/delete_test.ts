@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import { NAMES, queueExists } from "../bridge/bridge.ts";
+import { NAMES, queueExists, until } from "../bridge/bridge.ts";
 import { sharedBroker } from "../rabbitmq/shared.ts";
 import { pair, Program, startStack } from "../stack.ts";
 import { answer, event, events, FRIEND, LINE, sendText, settled } from "./steps.ts";
@@ -23,7 +23,10 @@ Deno.test("What 'worker session delete' forgot is gone from the broker after the
   assert.equal((await event(stack, LINE, "logged_out")).body.reason, "deleted");
   assert.equal((await answer(stack, waiting, "FAILED")).body.code, "no_session");
   await settled(stack, LINE);
-  assert.equal(await queueExists(broker, stack.url, NAMES.number("6")), false);
+  await until(
+    async () => !(await queueExists(broker, stack.url, NAMES.number("6"))),
+    { describe: "the number's queue is gone" },
+  );
   assert.deepEqual(events(stack, LINE, "qr_generated").length, 1);
   assert.equal((await pair(stack, LINE)).body.jid, "221771234567:2@s.whatsapp.net");
 });
