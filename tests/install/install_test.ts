@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { CHECKS } from "../../src/preflight/checks/mod.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { ensurePrograms } from "../debian.ts";
 
@@ -41,6 +42,12 @@ Deno.test({
       await t.step({ name, ignore: skipped !== undefined, fn });
     }
   },
+});
+
+Deno.test("install.sh has everything checked but what it is about to change", async () => {
+  const [, checked = ""] = /^readonly CHECKED=(.*)$/m.exec(await Deno.readTextFile("install.sh")) ?? [];
+  const groups = new Set(CHECKS.map(({ id }) => id.split(".")[0]!));
+  assert.deepEqual(checked.split(","), [...groups].filter((group) => group !== "service"));
 });
 
 Deno.test("what install.sh writes means to the worker what was given", async () => {

@@ -56,6 +56,13 @@ Deno.test("checkAll() asks systemd how the service is", async () => {
   assert.equal(memory?.serviceLimitBytes, 1536 * 1024 * 1024);
 });
 
+Deno.test("checkAll() misses no watchdog at a service that does not run, of which systemd does not tell it", async () => {
+  await using machine = await Machine.make();
+  await machine.startSystemd({ ...RUNNING, ActiveState: "inactive", SubState: "dead", WatchdogUSec: 0n });
+  const { findings } = resultOf(await check(machine), "service.state");
+  assert.deepEqual(findings.map(({ code }) => code), ["ok"]);
+});
+
 const TROUBLES: Record<string, Parameters<Machine["startSystemd"]>[0]> = {
   not_enabled: { UnitFileState: "disabled" },
   failed: {

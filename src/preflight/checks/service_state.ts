@@ -55,7 +55,7 @@ function judge(properties: UnitProperties): Finding[] {
     enabled || "not enabled",
     `last exit: ${exit ?? "none"}`,
     `${restarts} restarts`,
-    watchdogS === null ? "no watchdog" : `watchdog ${watchdogS} s`,
+    ...(activeState === "active" ? [watchdogS === null ? "no watchdog" : `watchdog ${watchdogS} s`] : []),
   ];
   const troubles = [
     of("LoadState") !== "loaded" && warning({
@@ -85,7 +85,8 @@ function judge(properties: UnitProperties): Finding[] {
       found: "The unit was changed after systemd had read it",
       remedy: `systemctl daemon-reload; systemctl restart ${UNIT_NAME}`,
     }),
-    watchdogS === null && of("LoadState") === "loaded" && warning({
+    // What systemd says of a service that does not run is not what the unit asks for.
+    watchdogS === null && activeState === "active" && warning({
       code: "no_watchdog",
       found: "Nobody restarts the service when it hangs",
       remedy: `Put back what was changed: systemctl cat ${UNIT_NAME}; WatchdogSec=30s`,
