@@ -1,5 +1,6 @@
 /**
- * The whole gate, as `deno task test` runs it: format, lint, types, the build, every test, and the conformity table.
+ * The whole gate, as `deno task test` runs it: format, lint, types, the build, every test, the conformity table, and
+ * where that can be (`tests/systemd`) the appliance in a real systemd.
  * Tests that start the worker as a process start the file that was built. A part runs from source, unless WORKER_BIN
  * names a file.
  *
@@ -7,8 +8,8 @@
  *     deno task test tests/config           the tests of a folder or file
  *     deno task test --filter "vhost()"     any options of `deno test`
  *
- * The last line is `N passed, N failed`: tests, and with them each other stage that failed. The exit code is 1 when
- * one did, or when no test ran at all; 130 or 143 when it was interrupted.
+ * The last line is `N passed, N failed`: tests, and with them each stage that failed without a test that did. The exit
+ * code is 1 when one did, or when no test ran at all; 130 or 143 when it was interrupted.
  */
 
 import { type PrivateBroker, startBroker } from "./rabbitmq/broker.ts";
@@ -23,10 +24,18 @@ interface Counts {
   failed: number;
 }
 
-/** A part of the run, as the summary shows it. */
-interface Stage {
-  name: string;
+/** How a stage went. */
+interface Outcome {
   ok: boolean;
+  /** The tests in it. */
+  counts?: Counts;
+  /** Why it did not take place; it is `ok` then. */
+  skipped?: string;
+}
+
+/** A part of the run, as the summary shows it. */
+interface Stage extends Outcome {
+  name: string;
   seconds: number;
 }
 
@@ -50,7 +59,6 @@ async function main(args: string[]): Promise<number> {
   Deno.addSignalListener("SIGHUP", () => interrupt(129));
 
   const run: Run = { stages: [], signal: interruption.signal };
-  const counts: Counts = { passed: 0, failed: 0 };
   await using broker = new RunsBroker();
   try {
     const everything = args.length === 0;
@@ -60,44 +68,55 @@ async function main(args: string[]): Promise<number> {
     ]);
     if (brokerUp) {
       if (everything) await stage(run, "build", () => buildWorker(run.signal));
-      await stage(run, "tests", () => runTests(args, counts, run.signal));
-      if (everything) await conformity(run);
+      await stage(run, "tests", () => runTests(args, run.signal));
+      if (everything) {
+        await conformity(run);
+        await stage(run, "systemd", () => systemdTests(run.signal));
+      }
     }
   } catch (error) {
     if (!run.signal.aborted) throw error;
   }
   await broker[Symbol.asyncDispose]();
   if (exitCode !== 0) return exitCode;
-  return summarise(run.stages, counts);
+  return summarise(run.stages);
 }
 
 /** Prints every stage with its time, then the line that machines read. */
-function summarise(stages: Stage[], { passed, failed }: Counts): number {
+function summarise(stages: Stage[]): number {
   console.log("");
-  for (const { name, ok, seconds } of stages) {
-    console.log(`${ok ? "ok    " : "FAILED"} ${name.padEnd(12)} ${seconds.toFixed(1).padStart(6)} s`);
+  let [passed, failed] = [0, 0];
+  for (const { name, seconds, counts = { passed: 0, failed: 0 }, ...outcome } of stages) {
+    console.log(`${word(outcome).padEnd(7)} ${name.padEnd(12)} ${seconds.toFixed(1).padStart(6)} s`);
+    if (outcome.skipped) console.log(`        ${outcome.skipped}`);
+    passed += counts.passed;
+    // A failed test fails its stage too and is counted once.
+    failed += outcome.ok ? 0 : Math.max(counts.failed, 1);
   }
-  // A failed test fails its stage too and is counted once.
-  const others = stages.filter(({ name, ok }) => !ok && !(name === "tests" && failed > 0)).length;
-  console.log(`\n${passed} passed, ${failed + others} failed`);
-  return failed + others === 0 ? 0 : 1;
+  console.log(`\n${passed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
 }
 
 /** Runs a stage, prints how it went and remembers it. A throw is a failure with that message. */
-async function stage(run: Run, name: string, work: () => Promise<boolean>): Promise<boolean> {
+async function stage(run: Run, name: string, work: () => Promise<boolean | Outcome>): Promise<boolean> {
   run.signal.throwIfAborted();
   const startedAt = performance.now();
   console.log(`${name} …`);
-  const ok = await work().catch((error) => {
+  const result = await work().catch((error) => {
     run.signal.throwIfAborted();
     console.error(error instanceof Error ? error.message : error);
     return false;
   });
   run.signal.throwIfAborted();
+  const outcome = typeof result === "boolean" ? { ok: result } : result;
   const seconds = (performance.now() - startedAt) / 1000;
-  run.stages.push({ name, ok, seconds });
-  console.log(`${name} ${ok ? "ok" : "FAILED"} (${seconds.toFixed(1)} s)`);
-  return ok;
+  run.stages.push({ name, seconds, ...outcome });
+  console.log(`${name} ${word(outcome)} (${seconds.toFixed(1)} s)`);
+  return outcome.ok;
+}
+
+function word({ ok, skipped }: Outcome): string {
+  return skipped !== undefined ? "skipped" : ok ? "ok" : "FAILED";
 }
 
 /** Format, lint and types; a failure's findings are printed. */
@@ -132,8 +151,20 @@ async function conformity(run: Run): Promise<void> {
   );
 }
 
+/** A program of its own, whose last line says how it went. */
+async function systemdTests(signal: AbortSignal): Promise<Outcome> {
+  const program = "tests/systemd/main.ts";
+  if (!exists(program)) return { ok: true, skipped: `there is no ${program}` };
+  const { success, output } = await deno(["run", "-A", program], "shown", signal);
+  const lastLine = output.trimEnd().split("\n").at(-1) ?? "";
+  const skipped = /^skipped: (.*)/.exec(lastLine)?.[1];
+  if (skipped !== undefined) return { ok: true, skipped };
+  const [, passed = 0, failed = 0] = /^(\d+) passed, (\d+) failed$/.exec(lastLine) ?? [];
+  return { ok: success, counts: { passed: Number(passed), failed: Number(failed) } };
+}
+
 /** `deno test`, counted from the report it writes for machines. */
-async function runTests(args: string[], counts: Counts, signal: AbortSignal): Promise<boolean> {
+async function runTests(args: string[], signal: AbortSignal): Promise<Outcome> {
   const report = await Deno.makeTempFile({ dir: brokersFolder(), suffix: ".xml" });
   try {
     const sanitizers = ["--sanitize-ops", "--sanitize-resources"];
@@ -141,9 +172,9 @@ async function runTests(args: string[], counts: Counts, signal: AbortSignal): Pr
     const options = ["-A", ...sanitizers, "--ignore=tests/bench", `--junit-path=${report}`];
     const { success } = await deno(["test", ...options, ...what], "inherit", signal);
     signal.throwIfAborted();
-    Object.assign(counts, countTests(await Deno.readTextFile(report)));
+    const counts = countTests(await Deno.readTextFile(report));
     if (counts.passed + counts.failed === 0) console.error("No test ran");
-    return success && counts.passed > 0 && counts.failed === 0;
+    return { ok: success && counts.passed > 0 && counts.failed === 0, counts };
   } finally {
     await Deno.remove(report);
   }
@@ -168,9 +199,12 @@ async function quietly(args: string[], signal: AbortSignal): Promise<boolean> {
   return success;
 }
 
-async function deno(args: string[], output: "inherit" | "piped", signal: AbortSignal): Promise<Executed> {
+async function deno(args: string[], output: Output, signal: AbortSignal): Promise<Executed> {
   return await execute(Deno.execPath(), args, output, signal);
 }
+
+/** `shown` is what is printed as it comes, and kept (standard output alone). */
+type Output = "inherit" | "piped" | "shown";
 
 interface Executed {
   success: boolean;
@@ -180,20 +214,35 @@ interface Executed {
 async function execute(
   program: string,
   args: string[],
-  output: "inherit" | "piped",
+  output: Output,
   signal: AbortSignal,
 ): Promise<Executed> {
-  const child = new Deno.Command(program, { args, stdin: "null", stdout: output, stderr: output }).spawn();
+  const stdout = output === "inherit" ? "inherit" : "piped";
+  const stderr = output === "piped" ? "piped" : "inherit";
+  const child = new Deno.Command(program, { args, stdin: "null", stdout, stderr }).spawn();
   // A terminal's Ctrl-C reaches the child by itself; a signal to this process alone does not.
   const end = () => child.kill("SIGTERM");
   signal.addEventListener("abort", end, { once: true });
   try {
     if (output === "inherit") return { success: (await child.status).success, output: "" };
+    if (output === "shown") {
+      const text = await show(child.stdout);
+      return { success: (await child.status).success, output: text };
+    }
     const { success, stdout, stderr } = await child.output();
     return { success, output: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
   } finally {
     signal.removeEventListener("abort", end);
   }
+}
+
+async function show(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
+  const [shown, kept] = stream.tee();
+  const [text] = await Promise.all([
+    new Response(kept).text(),
+    shown.pipeTo(Deno.stdout.writable, { preventClose: true }),
+  ]);
+  return text;
 }
 
 /** The broker that all tests of this run share, unless the environment names one already. */
