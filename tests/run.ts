@@ -18,6 +18,14 @@ import type { BrokerLayout } from "./rabbitmq/layout.ts";
 import { SHARED_BROKER_VARIABLE } from "./rabbitmq/shared.ts";
 import { WORKER_BIN_VARIABLE } from "./worker_command.ts";
 
+/**
+ * What runs by itself: it measures this process or the machine, needs all of the machine to keep its times, or changes
+ * what is the same for the whole process. Everything else mostly waits, so that as many files at a time as there are cores are no load.
+ */
+const ALONE = ["tests/memory", "tests/rabbitmq/broker_test.ts", "tests/torture/torture_test.ts"];
+/** Not part of the tests: figures, and what has a runner of its own. */
+const APART = ["tests/bench", "tests/systemd"];
+
 /** How many tests passed and failed. */
 interface Counts {
   passed: number;
@@ -67,12 +75,8 @@ async function main(args: string[]): Promise<number> {
       everything ? gate(run) : undefined,
     ]);
     if (brokerUp) {
-      if (everything) await stage(run, "build", () => buildWorker(run.signal));
-      await stage(run, "tests", () => runTests(args, run.signal));
-      if (everything) {
-        await conformity(run);
-        await stage(run, "systemd", () => systemdTests(run.signal));
-      }
+      if (everything) await runEverything(run);
+      else await stage(run, "tests", () => runTests(part(args), run.signal));
     }
   } catch (error) {
     if (!run.signal.aborted) throw error;
@@ -119,6 +123,17 @@ function word({ ok, skipped }: Outcome): string {
   return skipped !== undefined ? "skipped" : ok ? "ok" : "FAILED";
 }
 
+/** The build, and everything that is tried with what it has made. */
+async function runEverything(run: Run): Promise<void> {
+  const { signal } = run;
+  const sideBySide = ["--parallel", `--ignore=${[...ALONE, ...APART]}`, "tests"];
+  await stage(run, "build", () => buildWorker(signal));
+  await stage(run, "tests", () => runTests(sideBySide, signal));
+  await stage(run, "tests alone", () => runTests(ALONE, signal));
+  await conformity(run);
+  await stage(run, "systemd", () => systemdTests(signal));
+}
+
 /** Format, lint and types; a failure's findings are printed. */
 async function gate(run: Run): Promise<void> {
   const roots = ["main.ts", "src", "build", "tests"].filter((path) => exists(path));
@@ -163,14 +178,19 @@ async function systemdTests(signal: AbortSignal): Promise<Outcome> {
   return { ok: success, counts: { passed: Number(passed), failed: Number(failed) } };
 }
 
+/** The options and paths of a part: all of the tests unless paths are named. */
+function part(args: string[]): string[] {
+  const named = args.some((arg) => !arg.startsWith("-") && exists(arg));
+  return named ? args : [...args, `--ignore=${APART}`, "tests"];
+}
+
 /** `deno test`, counted from the report it writes for machines. */
 async function runTests(args: string[], signal: AbortSignal): Promise<Outcome> {
   const report = await Deno.makeTempFile({ dir: brokersFolder(), suffix: ".xml" });
   try {
     const sanitizers = ["--sanitize-ops", "--sanitize-resources"];
-    const what = args.some((arg) => !arg.startsWith("-") && exists(arg)) ? args : [...args, "tests"];
-    const options = ["-A", ...sanitizers, "--ignore=tests/bench", `--junit-path=${report}`];
-    const { success } = await deno(["test", ...options, ...what], "inherit", signal);
+    const options = ["-A", ...sanitizers, `--junit-path=${report}`];
+    const { success } = await deno(["test", ...options, ...args], "inherit", signal);
     signal.throwIfAborted();
     const counts = countTests(await Deno.readTextFile(report));
     if (counts.passed + counts.failed === 0) console.error("No test ran");
