@@ -6,7 +6,7 @@ import { statusIsRegular } from "./checks/program.ts";
 import { disagreements, isStatement, ROWS } from "./document/mod.ts";
 import { CORRUPTED_ENV, RECOMMENDED_ENV } from "./document/env_texts.ts";
 import { NOTHING, type Observations } from "./observations.ts";
-import { evaluate, holds, planned, section, sum, superseded, topics } from "./rows.ts";
+import { evaluate, holds, section, sum, superseded, topics } from "./rows.ts";
 import { startSpring } from "./spring.ts";
 import { asJson, renderTable, renderTotals } from "./table.ts";
 
@@ -19,7 +19,7 @@ function event(body: Record<string, unknown>): Received {
 Deno.test("every row fails when nothing was observed", () => {
   const outcomes = evaluate(ROWS, NOTHING);
   const passed = outcomes.filter(({ status }) => status !== "failed");
-  assert.deepEqual(passed.map(({ row }) => row.id), ["quality.prometheus"]);
+  assert.deepEqual(passed.map(({ row }) => row.id), []);
 });
 
 Deno.test("every row has an id of its own, in the order of the document", () => {
@@ -69,7 +69,6 @@ Deno.test("evaluate() keeps going after a failure and sums up what is under a to
       throw new Error("not seen");
     }),
     superseded(3, "one.old", "q", "the new one", () => "there"),
-    planned(4, "one.later", "q", "time"),
     sum(5, "score.one", "q", topics("one")),
     sum(6, "score.all", "q", () => true),
     sum(7, "score.none", "q", topics("nothing")),
@@ -79,12 +78,11 @@ Deno.test("evaluate() keeps going after a failure and sums up what is under a to
     "ok: seen",
     "failed: not seen",
     "superseded: by the new one: there",
-    "planned: comes with time",
     "ok: 2 of 2 checks hold",
     "failed: 2 of 3 checks hold; not two.bad",
     "failed: sums up no rows",
   ]);
-  assert.equal(renderTotals(outcomes), "7 rows: 2 ok, 1 superseded, 1 planned, 3 failed");
+  assert.equal(renderTotals(outcomes), "6 rows: 2 ok, 1 superseded, 3 failed");
   assert.match(renderTable(outcomes), /FAILED {6}two\.bad +l\.2 +« q »\n +not seen/);
   assert.equal(JSON.parse(asJson(outcomes, [])).totals.failed, 3);
 });

@@ -105,6 +105,8 @@ export interface Observations {
   readonly queues?: ReadonlyMap<string, boolean>;
   /** Commands for a worker that was not there, seen waiting in the broker. */
   readonly waiting?: number;
+  /** What `/metrics` answered while the number was connected. */
+  readonly scrape?: string;
   readonly stopped?: Ended;
   /** What must not stand in a log. */
   readonly secrets?: readonly string[];

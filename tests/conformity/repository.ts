@@ -6,9 +6,9 @@ import { workerCommand } from "../worker_command.ts";
 import { expect, known } from "./observations.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
-const TEXT = /\.(ts|json|lock|md|sql|example|editorconfig)$|(^|\/)(LICENSE|run)$/;
+const TEXT = /\.(ts|sh|service|json|lock|md|yml|sql|example|editorconfig)$|(^|\/)(LICENSE|run)$/;
 /** What is not the project: made by tools, or the state of a worker. */
-const SKIPPED = new Set([".git", "node_modules", "coverage", "dist", "sessions"]);
+const SKIPPED = new Set([".git", "node_modules", "coverage", "dist", "unpacked", "sessions"]);
 
 /** Every text file of the repository by its path. */
 export async function readRepository(root: string = ROOT): Promise<Map<string, string>> {

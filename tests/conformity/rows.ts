@@ -3,7 +3,7 @@
 import type { Observations } from "./observations.ts";
 
 /** How a row ended. */
-export type Status = "ok" | "failed" | "superseded" | "planned";
+export type Status = "ok" | "failed" | "superseded";
 
 /**
  * Looks at what was observed and says what it saw, in a phrase.
@@ -31,8 +31,6 @@ export type Verdict =
   | { readonly kind: "holds"; readonly check: Check }
   /** The statement names something that was replaced; the check proves that the replacement is there. */
   | { readonly kind: "superseded"; readonly by: string; readonly check: Check }
-  /** Not built yet, and not promised yet. */
-  | { readonly kind: "planned"; readonly with: string }
   /** A sum over other rows. */
   | { readonly kind: "sum"; readonly over: (row: Row) => boolean };
 
@@ -55,11 +53,6 @@ export function holds(line: number, id: string, quote: string, check: Check): En
 /** A statement about something that was replaced, with what replaces it. */
 export function superseded(line: number, id: string, quote: string, by: string, check: Check): Entry {
   return { line, id, quote, verdict: { kind: "superseded", by, check } };
-}
-
-/** A recommendation whose time has not come, with what it comes with. */
-export function planned(line: number, id: string, quote: string, comesWith: string): Entry {
-  return { line, id, quote, verdict: { kind: "planned", with: comesWith } };
 }
 
 /** A statement that sums others up, such as a score: holds when none of them failed. */
@@ -89,7 +82,6 @@ export function evaluate(rows: readonly Row[], seen: Observations): Outcome[] {
 
 function evaluateOne(row: Row, seen: Observations): Outcome {
   const { verdict } = row;
-  if (verdict.kind === "planned") return { row, status: "planned", evidence: `comes with ${verdict.with}` };
   if (verdict.kind === "sum") throw new TypeError(`Cannot evaluate '${row.id}' alone as it sums others up`);
   try {
     const saw = verdict.check(seen);
@@ -108,7 +100,7 @@ function isOver({ verdict }: Row, other: Row): boolean {
 
 function sumUp(row: Row, parts: readonly Outcome[]): Outcome {
   const failed = parts.filter(({ status }) => status === "failed").map(({ row }) => row.id);
-  const counted = parts.filter(({ status }) => status !== "planned").length;
+  const counted = parts.length;
   if (counted === 0) return { row, status: "failed", evidence: "sums up no rows" };
   return failed.length === 0 ? { row, status: "ok", evidence: `${counted} of ${counted} checks hold` } : {
     row,

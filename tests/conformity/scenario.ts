@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import { type Backend, connectBackend, type Received } from "../backend/backend.ts";
 import type { Broker } from "../rabbitmq/broker.ts";
+import { freePort } from "../rabbitmq/layout.ts";
 import { type StandIn, startStandIn } from "../stand_in/stand_in.ts";
 import { Program } from "../stack.ts";
 import {
@@ -98,6 +99,7 @@ class Scenario implements AsyncDisposable {
   readonly #parts: Parts;
   readonly #seen: Seen = {};
   readonly #programs: Program[] = [];
+  readonly #httpPort = freePort();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -141,7 +143,7 @@ class Scenario implements AsyncDisposable {
   /** With the recommended file itself as `.env`; the environment only says where broker and WhatsApp are here. */
   readonly #start = async (): Promise<void> => {
     await Deno.writeTextFile(join(this.#parts.folder, ".env"), RECOMMENDED_ENV, { mode: 0o600 });
-    this.#startWorker({});
+    this.#startWorker({ HTTP_PORT: String(this.#httpPort) });
     await this.#next("worker_status", ({ body }) => body.action === "worker_status", 20_000);
   };
 
@@ -174,6 +176,8 @@ class Scenario implements AsyncDisposable {
       queuesOf(broker, url),
     ]);
     Object.assign(this.#seen, { connections, consumers, bindings, queues });
+    const metrics = await fetch(`http://127.0.0.1:${this.#httpPort}/metrics`);
+    this.#seen.scrape = await metrics.text();
   };
 
   readonly #send = async (): Promise<void> => {

@@ -6,12 +6,11 @@ const WORDS: Record<Status, string> = {
   ok: "ok",
   failed: "FAILED",
   superseded: "superseded",
-  planned: "planned",
 };
 
 /** How many rows ended how. */
 export function totals(outcomes: readonly Outcome[]): Record<Status, number> {
-  const counts: Record<Status, number> = { ok: 0, failed: 0, superseded: 0, planned: 0 };
+  const counts: Record<Status, number> = { ok: 0, failed: 0, superseded: 0 };
   for (const { status } of outcomes) counts[status]++;
   return counts;
 }
@@ -31,10 +30,10 @@ export function renderTable(outcomes: readonly Outcome[]): string {
   }).join("\n");
 }
 
-/** `N ok, N superseded, N planned, N failed` */
+/** `N ok, N superseded, N failed` */
 export function renderTotals(outcomes: readonly Outcome[]): string {
-  const { ok, superseded, planned, failed } = totals(outcomes);
-  return `${outcomes.length} rows: ${ok} ok, ${superseded} superseded, ${planned} planned, ${failed} failed`;
+  const { ok, superseded, failed } = totals(outcomes);
+  return `${outcomes.length} rows: ${ok} ok, ${superseded} superseded, ${failed} failed`;
 }
 
 /** The same for machines. */

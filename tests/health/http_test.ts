@@ -3,7 +3,8 @@
 import { strict as assert } from "node:assert";
 import { HttpServer, type HttpServerOptions } from "../../src/health/http.ts";
 import { makeLog } from "../../src/log.ts";
-import { ask, eventually, freePort } from "./watcher.ts";
+import { freePort } from "../rabbitmq/layout.ts";
+import { ask, eventually } from "./watcher.ts";
 
 const TOKEN = "0123456789abcdef";
 const TIMEOUT_MS = 400;

@@ -2,10 +2,11 @@
 
 import { strict as assert } from "node:assert";
 import { startProxy } from "../rabbitmq/proxy.ts";
+import { freePort } from "../rabbitmq/layout.ts";
 import { sharedBroker } from "../rabbitmq/shared.ts";
 import { pair, startStack } from "../stack.ts";
 import { noPromtool, promtool } from "./promtool.ts";
-import { ask, eventually, freePort, readiness, scrape, scraped } from "./watcher.ts";
+import { ask, eventually, readiness, scrape, scraped } from "./watcher.ts";
 
 const broker = await sharedBroker();
 const NUMBER = { numberId: 6, phoneNumber: "221771234567" };

@@ -9,12 +9,6 @@ export interface Answered {
   readonly body: string;
 }
 
-/** A port on loopback that nobody has at the moment. */
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
-
 /** Asks a server on loopback. */
 export async function ask(port: number, path: string, init: RequestInit = {}): Promise<Answered> {
   const response = await fetch(`http://127.0.0.1:${port}${path}`, init);

@@ -3,6 +3,7 @@
 import { TABLE } from "../../../src/config/settings.ts";
 import { maskPhone } from "../../../src/contract/addresses.ts";
 import { expect, find, known, type Observations } from "../observations.ts";
+import { text } from "../repository.ts";
 
 /** Names of fields that only ever hold keys. */
 const KEY_FIELDS = ["privKey", "advSecretKey", "noiseKey", "signedIdentityKey"];
@@ -128,6 +129,17 @@ export function healthChecksAreSent(seen: Observations): string {
     `number_health came ${byThemselves} times by itself, ${asked} times asked`,
   );
   return `number_health ${byThemselves} times by itself, ${asked} times when asked; ${statusIsRegular(seen)}`;
+}
+
+export function prometheusCanScrape(seen: Observations): string {
+  const lines = known(seen.scrape, "an answer of /metrics").split("\n");
+  const metrics = new Set(lines.flatMap((line) => /^# TYPE (\w+)/.exec(line)?.[1] ?? []));
+  const foreign = [...metrics].filter((name) => !/^(whatsapp_worker|process)_/.test(name));
+  expect(foreign.length === 0, `Names without its prefix: ${foreign.join(", ")}`);
+  const connected = 'whatsapp_worker_sessions{state="connected"} 1';
+  expect(lines.includes(connected), `The connected number does not show: no '${connected}'`);
+  text(seen, "docs/monitoring/alerts.yml");
+  return `/metrics has ${metrics.size} metrics, ${connected}; alert rules in docs/monitoring`;
 }
 
 export function logsAreDetailed(seen: Observations): string {

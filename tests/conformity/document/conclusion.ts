@@ -4,7 +4,7 @@ import * as broker from "../checks/broker.ts";
 import * as program from "../checks/program.ts";
 import * as repository from "../checks/repository.ts";
 import * as sessions from "../checks/sessions.ts";
-import { holds, planned, type Row, section, sum, superseded, topics } from "../rows.ts";
+import { holds, type Row, section, sum, superseded, topics } from "../rows.ts";
 
 const anything = () => true;
 
@@ -68,7 +68,7 @@ export const CONCLUSION: readonly Row[] = [
   ...section("3. **Moyen terme (Recommandé)**", [
     holds(494, "quality.unit_tests", "Ajouter des tests unitaires", repository.unitTestsExist),
     holds(495, "quality.documented", "Documenter les APIs internes", repository.interfacesAreDocumented),
-    planned(496, "quality.prometheus", "Ajouter un monitoring Prometheus", "the appliance"),
+    holds(496, "quality.prometheus", "Ajouter un monitoring Prometheus", program.prometheusCanScrape),
   ]),
   ...section("## 📞 SUPPORT", [
     sum(502, "support.percent", "**Votre worker est à 95% conforme !**", anything),
