@@ -38,15 +38,12 @@ export class ContainerError extends Error {
 }
 
 /**
- * Runs the container and takes it away, in a mount namespace of its own, with which the disk vanishes. It powers the
- * container off when nobody holds its standard input any more, so also when the tests are killed. A second SIGTERM makes
- * nspawn end a container that does not; nspawn itself is never killed, as it would leave the container behind.
+ * Prepares a disk and a control group in a mount namespace of its own, with which the disk vanishes.
  *
- * The container gets a control group of its own, because nspawn leaves in the one it is started in what would be in the
- * way of the next.
+ * The control group is a container's own, because nspawn leaves in the one it is started in what would be in the way
+ * of the next.
  */
-const GUARDIAN = `
-trap : HUP INT TERM
+const PREPARE = `
 image=$1 folder=$2 disk=$2/disk name=\${2##*/}
 mkdir "$disk"
 mount -t tmpfs -o mode=755,size=75% tmpfs "$disk" &&
@@ -60,10 +57,35 @@ mkdir "$hierarchy/$group" || exit
 nspawn() {
   sh -c 'echo $$ >"$0/cgroup.procs" && exec setpriv --pdeathsig TERM "$@"' "$hierarchy/$group" \\
     systemd-nspawn --quiet --register=no --keep-unit --link-journal=no --resolv-conf=off --timezone=off \\
-    --console=pipe --machine="$name" --hostname=worker-test --directory="$disk/root" --boot
+    --console=pipe --machine="$name" --hostname=worker-test --directory="$disk/root" "$@"
 }
+
+clean_up() {
+  umount -R "$disk"
+  for hierarchy in "$hierarchy" /sys/fs/cgroup/systemd; do
+    [ ! -d "$hierarchy/$group" ] || find "$hierarchy/$group" -depth -type d -exec rmdir {} +
+  done
+  rm -rf --one-file-system -- "$folder" "/run/systemd/nspawn/propagate/$name"
+}
+`;
+
+/** Everything that the kernel has to let a container do, but for its boot. */
+const TRIAL = `${PREPARE}
+nspawn /bin/true
+code=$?
+clean_up
+exit $code
+`;
+
+/**
+ * Runs the container and takes it away. It powers the container off when nobody holds its standard input any more, so
+ * also when the tests are killed. A second SIGTERM makes nspawn end a container that does not; nspawn itself is never
+ * killed, as it would leave the container behind.
+ */
+const GUARDIAN = `${PREPARE}
+trap : HUP INT TERM
 # 133 asks to be started again: the container is rebooting.
-(while nspawn; [ $? -eq 133 ]; do :; done) </dev/null >"$folder/console" 2>&1 &
+(while nspawn --boot; [ $? -eq 133 ]; do :; done) </dev/null >"$folder/console" 2>&1 &
 supervisor=$!
 
 while read -r _; do :; done
@@ -73,27 +95,50 @@ tenths=0
 while [ -e /proc/$supervisor/exe ] && [ $((tenths += 1)) -lt 100 ]; do sleep 0.1; done
 power_off
 wait $supervisor
-umount -R "$disk"
-for hierarchy in "$hierarchy" /sys/fs/cgroup/systemd; do
-  [ ! -d "$hierarchy/$group" ] || find "$hierarchy/$group" -depth -type d -exec rmdir {} +
-done
-rm -rf --one-file-system -- "$folder" "/run/systemd/nspawn/propagate/$name"
+clean_up
 `;
 
-/** Boots a container from an image and returns when it takes commands. */
-export async function startContainer(image: string): Promise<Container> {
-  const folder = await Deno.makeTempDir({ prefix: "whatsapp-worker-container-" });
-  // Detached: Deno kills its other children when the module that started them is done.
-  const guardian = new Deno.Command("unshare", {
-    args: ["--mount", "--propagation=private", "/bin/sh", "-c", GUARDIAN, "guardian", image, folder],
+/** Why no container can be started here, in the words of what failed; `undefined` when one can. */
+export async function whyNoContainer(image: string): Promise<string | undefined> {
+  const folder = await makeFolder();
+  const { success, stderr } = await inMountNamespace(TRIAL, image, folder, {
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  if (success) return undefined;
+  await Deno.remove(folder, { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+  return new TextDecoder().decode(stderr).trim().split("\n").at(-1) || "it did not say why";
+}
+
+function makeFolder(): Promise<string> {
+  return Deno.makeTempDir({ prefix: "whatsapp-worker-container-" });
+}
+
+function inMountNamespace(
+  script: string,
+  image: string,
+  folder: string,
+  streams: Pick<Deno.CommandOptions, "stdin" | "stdout" | "stderr">,
+): Deno.Command {
+  return new Deno.Command("unshare", {
+    args: ["--mount", "--propagation=private", "/bin/sh", "-c", script, "container", image, folder],
+    // Deno kills its other children when the module that started them is done.
     detached: true,
     clearEnv: true,
     env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: "1" },
     cwd: "/",
-    stdin: "piped",
-    stdout: "null",
-    stderr: "inherit",
-  }).spawn();
+    ...streams,
+  });
+}
+
+/** Boots a container from an image and returns when it takes commands. */
+export async function startContainer(image: string): Promise<Container> {
+  const folder = await makeFolder();
+  const streams = { stdin: "piped", stdout: "null", stderr: "inherit" } as const;
+  const guardian = inMountNamespace(GUARDIAN, image, folder, streams).spawn();
   const container = new Container(guardian, folder);
   try {
     await container.booted();

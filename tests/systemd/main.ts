@@ -15,6 +15,7 @@ import { ensurePrograms } from "../debian.ts";
 import { ensureRabbitmq } from "../rabbitmq/install.ts";
 import { SHARED_BROKER_VARIABLE } from "../rabbitmq/shared.ts";
 import { WORKER_BIN_VARIABLE } from "../worker_command.ts";
+import { whyNoContainer } from "./container.ts";
 import { ensureImage } from "./image.ts";
 import { type Site, SITE_VARIABLE } from "./site.ts";
 
@@ -34,12 +35,6 @@ const PROGRAMS = {
 /** A command in a network of its own, where there is loopback alone. */
 const IN_OWN_NETWORK = ["unshare", "--net", "/bin/sh", "-c", 'ip link set lo up && exec "$@"', "sh"];
 
-/** All that the kernel has to let a container do, but for its boot. */
-const TRIAL = `
-mount -t tmpfs tmpfs /mnt && mkdir /mnt/upper /mnt/work /mnt/root &&
-mount -t overlay -o "lowerdir=$1,upperdir=/mnt/upper,workdir=/mnt/work" overlay /mnt/root &&
-exec systemd-nspawn --quiet --register=no --keep-unit --pipe --directory=/mnt/root /bin/true`;
-
 async function main(args: string[]): Promise<number> {
   const interruption = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -52,7 +47,7 @@ async function main(args: string[]): Promise<number> {
     if (whyNot !== undefined) return skip(whyNot);
     const suite = Deno.env.get("SYSTEMD_TEST_SUITE");
     const image = await ensureImage(console.log, { signal, ...suite && { suite } });
-    const refusal = await refusalOf(["unshare", "--mount", "/bin/sh", "-c", TRIAL, "sh", image]);
+    const refusal = await whyNoContainer(image);
     if (refusal !== undefined) return skip(`no container can be started: ${refusal}`);
     await ensureRabbitmq(console.log, { signal });
     const worker = Deno.env.get(WORKER_BIN_VARIABLE) ?? await build(folder, signal);
@@ -73,17 +68,10 @@ function skip(why: string): number {
 async function whyNotHere(): Promise<string | undefined> {
   if (`${Deno.build.os} ${Deno.build.arch}` !== "linux x86_64") return "the worker is for Linux on x86-64";
   if (Deno.uid() !== 0) return "it takes root to start a container";
-  const refusal = await refusalOf([...IN_OWN_NETWORK.slice(0, 2), "--mount", "true"]);
-  return refusal && `the kernel does not give root a namespace: ${refusal}`;
-}
-
-/** The last thing that a command said which did not succeed. */
-async function refusalOf([program, ...args]: string[]): Promise<string | undefined> {
-  const { success, stderr } = await new Deno.Command(program!, { args, stdin: "null", stdout: "null" })
+  const args = ["--net", "--mount", "true"];
+  const { success, stderr } = await new Deno.Command("unshare", { args, stdin: "null", stdout: "null" })
     .output();
-  return success
-    ? undefined
-    : new TextDecoder().decode(stderr).trim().split("\n").at(-1) || "it did not say why";
+  return success ? undefined : `no namespaces can be had: ${new TextDecoder().decode(stderr).trim()}`;
 }
 
 async function build(folder: string, signal: AbortSignal): Promise<string> {
