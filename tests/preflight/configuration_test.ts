@@ -46,6 +46,7 @@ Deno.test("checkAll() tells where every value comes from, and no secret", async 
   assert.deepEqual(settings.WHATSAPP_ROOT_KEY, { value: null, source: "default" });
   assert.deepEqual(settings.RABBITMQ_URL, { value: "amqp://worker:***@127.0.0.1:1", source: "file" });
   assert.deepEqual(settings.BACKEND_API_KEY, { value: "***", source: "file" });
+  assert.deepEqual(settings.HTTP_TOKEN, { value: null, source: "default" });
 });
 
 Deno.test("checkAll() tells which secret comes from a file of its own, and which file", async () => {

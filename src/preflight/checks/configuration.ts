@@ -71,11 +71,13 @@ function shown(
 ): Record<string, { value: unknown; source: Source | undefined }> {
   return Object.fromEntries(KEYS.map((key) => {
     const value: unknown = settings[key];
-    const visible = rowOf(key).secret
+    const visible = value === undefined
+      ? null
+      : rowOf(key).secret
       ? masked(String(value))
       : value instanceof Set
       ? [...value]
-      : value ?? null;
+      : value;
     return [key, { value: visible, source: sources.get(key) }];
   }));
 }
