@@ -136,6 +136,22 @@ Deno.test("checkAll() warns when the management API is out of reach, or somethin
   }
 });
 
+Deno.test("checkAll() blames nobody for permissions that only the broker can read", async () => {
+  await using api = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, ({ url }) => {
+    if (url.endsWith("/api/whoami")) return Response.json({ name: "test" });
+    if (url.includes("/api/permissions/")) {
+      return Response.json({ configure: "(?i)^WHATSAPP", write: ".*", read: ".*" });
+    }
+    return Response.json([]);
+  });
+  await using installation = await installedFor(await broker.vhost(), {
+    RABBITMQ_MANAGEMENT_URL: `http://127.0.0.1:${api.addr.port}`,
+  });
+  const { status, found } = await about(installation, "permissions");
+  assert.equal(status, "ok");
+  assert.match(found, /^configure '\(\?i\)\^WHATSAPP', .*; not compared .* only the broker reads configure$/);
+});
+
 Deno.test("checkAll() repeats an alarm of the broker", async () => {
   await using api = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, ({ url }) => {
     if (url.endsWith("/api/whoami")) return Response.json({ name: "test" });
