@@ -32,10 +32,18 @@ const RUNNING = {
 Deno.test("checkAll() is content where no service is installed and no systemd runs", async () => {
   await using machine = await Machine.make();
   const report = await check(machine);
-  for (const id of ["service.release", "service.unit", "service.state", "machine.files"]) {
+  for (const id of ["service.release", "service.unit", "service.state", "machine.files", "machine.dumps"]) {
     assert.equal(statuses(report)[id], "ok", id);
   }
   assert.match(resultOf(report, "service.state").findings[0]?.found ?? "", /^not asked: there is no systemd/);
+  assert.match(
+    resultOf(report, "machine.files").findings[0]?.found ?? "",
+    /^1024 at least, by trying it out/,
+  );
+  assert.match(
+    resultOf(report, "machine.dumps").findings[0]?.found ?? "",
+    /^not asked, as the program may not/,
+  );
 });
 
 Deno.test("checkAll() asks systemd how the service is", async () => {

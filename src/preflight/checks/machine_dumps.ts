@@ -1,7 +1,7 @@
 import { EXIT } from "../../exit_codes.ts";
-import { type Check, ok, warning } from "../check.ts";
-import { limitsOf } from "../limits.ts";
-import { textOf } from "../service.ts";
+import { type Check, type Finding, ok, warning } from "../check.ts";
+import { type Limits, limitsOf } from "../limits.ts";
+import { UNIT_NAME } from "../service.ts";
 import { serviceState } from "./service_state.ts";
 import { serviceUnit } from "./service_unit.ts";
 
@@ -12,36 +12,25 @@ export const machineDumps: Check = {
   why: "A dump of the worker's memory holds the credentials of every number and the password of the broker",
   exitCode: EXIT.UNAVAILABLE,
   after: [serviceUnit, serviceState],
-  async run(probe) {
-    const { core, source } = await limitsOf(probe.valueOf(serviceUnit), probe.valueOf(serviceState));
-    if (core === undefined) {
-      const found =
-        "not asked, as the program may not look into /proc; without systemd, start it after: ulimit -c 0";
-      return { findings: [ok(found, { asked: false })] };
-    }
-    const pattern = await corePattern();
-    // JSON knows no Infinity.
-    const facts = { asked: true, limit: Number.isFinite(core) ? core : "unlimited", source, pattern };
-    if (core === 0) return { findings: [ok(`off, by ${source}`, facts)] };
-    return {
-      findings: [warning({
-        code: "core_dumps",
-        found: `A crash of the worker may leave its memory on a disk${
-          pattern === null ? "" : ` (${pattern.split(" ")[0]})`
-        }, by ${source}`,
-        remedy: "In the unit (systemctl edit worker.service): LimitCORE=0. Without systemd: ulimit -c 0",
-        facts,
-      })],
-    };
+  run: (probe) => {
+    const limits = limitsOf(probe.valueOf(serviceUnit), probe.valueOf(serviceState));
+    return Promise.resolve({ findings: [judge(limits)] });
   },
 };
 
-/** Where the kernel writes dumps to, or who gets them; `null` when the program may not ask. */
-async function corePattern(): Promise<string | null> {
-  try {
-    return (await textOf("/proc/sys/kernel/core_pattern"))?.trim() ?? null;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return null;
-    throw error;
+function judge({ core, source }: Limits): Finding {
+  if (core === undefined) {
+    const found =
+      "not asked, as the program may not look into /proc; without systemd, start it after: ulimit -c 0";
+    return ok(found, { asked: false });
   }
+  // JSON knows no Infinity.
+  const facts = { asked: true, limit: Number.isFinite(core) ? core : "unlimited", source };
+  if (core === 0) return ok(`off, by ${source}`, facts);
+  return warning({
+    code: "core_dumps",
+    found: `A crash of the worker may leave its memory on a disk, by ${source}`,
+    remedy: `In the unit (systemctl edit ${UNIT_NAME}): LimitCORE=0`,
+    facts,
+  });
 }

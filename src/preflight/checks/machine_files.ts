@@ -1,6 +1,7 @@
 import { EXIT } from "../../exit_codes.ts";
-import { type Check, ok, warning } from "../check.ts";
-import { limitsOf } from "../limits.ts";
+import { type Check, type Finding, ok, warning } from "../check.ts";
+import { type Limits, limitsOf } from "../limits.ts";
+import { UNIT_NAME } from "../service.ts";
 import { serviceState } from "./service_state.ts";
 import { serviceUnit } from "./service_unit.ts";
 
@@ -14,24 +15,25 @@ export const machineFiles: Check = {
   why: "A worker that may open no more files cannot connect its numbers, nor write down what arrives",
   exitCode: EXIT.UNAVAILABLE,
   after: [serviceUnit, serviceState],
-  async run(probe) {
-    const { files, source } = await limitsOf(probe.valueOf(serviceUnit), probe.valueOf(serviceState));
-    // What it may not look up it can try.
-    const limit = files ?? await openableFiles();
-    const facts = { limit, source: files === undefined ? "trying it out" : source };
-    const most = limit === FEW_FILES && files === undefined ? `${limit} at least` : String(limit);
-    if (limit >= FEW_FILES) return { findings: [ok(`${most}, by ${facts.source}`, facts)] };
-    return {
-      findings: [warning({
-        code: "few_files",
-        found: `Only ${limit} files and sockets can be open at once (by ${facts.source})`,
-        remedy:
-          "In the unit (systemctl edit worker.service): LimitNOFILE=65536. Without systemd: ulimit -n 65536",
-        facts,
-      })],
-    };
+  run: (probe) => {
+    const limits = limitsOf(probe.valueOf(serviceUnit), probe.valueOf(serviceState));
+    return Promise.resolve({ findings: [judge(limits)] });
   },
 };
+
+function judge({ files, source }: Limits): Finding {
+  // What it may not look up it can try.
+  const limit = files ?? openableFiles();
+  const facts = { limit, source: files === undefined ? "trying it out" : source };
+  const most = limit === FEW_FILES && files === undefined ? `${limit} at least` : String(limit);
+  if (limit >= FEW_FILES) return ok(`${most}, by ${facts.source}`, facts);
+  return warning({
+    code: "few_files",
+    found: `Only ${limit} files and sockets can be open at once (by ${facts.source})`,
+    remedy: `In the unit (systemctl edit ${UNIT_NAME}): LimitNOFILE=65536. Without systemd: ulimit -n 65536`,
+    facts,
+  });
+}
 
 /** Opens files until there are enough or no more may be, all in one go: nothing else gets in between. */
 function openableFiles(): number {
