@@ -13,6 +13,7 @@ import { createHash } from "node:crypto";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { BuildStamp } from "../src/build_info.ts";
+import { EXIT } from "../src/exit_codes.ts";
 import { VERSION } from "../src/version.ts";
 import { BuildError } from "./build_error.ts";
 import { bundle } from "./bundle.ts";
@@ -46,11 +47,11 @@ async function main(args: string[]): Promise<number> {
     options = parseOptions(args);
   } catch (error) {
     console.error(error instanceof Error ? error.message : String(error));
-    return 64;
+    return EXIT.USAGE;
   }
   try {
     await buildAs(options);
-    return 0;
+    return EXIT.OK;
   } catch (error) {
     if (!(error instanceof BuildError)) throw error;
     console.error(`${error.message}\n→ ${error.remedy}`);

@@ -53,15 +53,12 @@ const sentenceOf = (needRestart: readonly Key[]) =>
     ? "the configuration was read again"
     : "the configuration was read again; some of what changed in it counts from the next start";
 
-function refuse(log: Logger, error: unknown): void {
-  if (error instanceof ConfigError) {
-    for (const { message, ...fault } of error.faults) log.error(fault, message);
-    log.error(
-      { faults: error.faults.length },
-      "the configuration is refused, and the settings stay as they were",
-    );
-  } else {log.error(
-      { err: error },
-      "the configuration could not be read again, and the settings stay as they were",
-    );}
+function refuse(log: Logger, err: unknown): void {
+  if (!(err instanceof ConfigError)) {
+    log.error({ err }, "the configuration could not be read again, and the settings stay as they were");
+    return;
+  }
+  const { faults } = err;
+  for (const { message, ...fault } of faults) log.error(fault, message);
+  log.error({ faults: faults.length }, "the configuration is refused, and the settings stay as they were");
 }

@@ -34,7 +34,7 @@ export async function defaultEnvFile(
   installed: string = INSTALLED_ENV_FILE,
 ): Promise<string> {
   for (const path of [WORKING_ENV_FILE, installed]) {
-    const fetched = await fetchFile(path, readFile, ENV_FILE_REMEDIES(path));
+    const fetched = await fetchEnvFile(path, readFile);
     if (fetched.ok || fetched.fault.code !== "file_missing") return path;
   }
   return WORKING_ENV_FILE;
@@ -48,14 +48,12 @@ export interface FileRemedies {
   readonly another: string;
 }
 
-const ENV_FILE_REMEDIES = (path: string): FileRemedies => ({
-  missing: `Copy .env.example to ${path} and fill it in`,
-  another: "Name the .env file itself",
-});
-
 /** As {@link fetchFile}, of the `.env`. */
 export const fetchEnvFile = (path: string, readFile: ReadFile) =>
-  fetchFile(path, readFile, ENV_FILE_REMEDIES(path));
+  fetchFile(path, readFile, {
+    missing: `Copy .env.example to ${path} and fill it in`,
+    another: "Name the .env file itself",
+  });
 
 /** The file's content, or the one fault that keeps it from being read. */
 export async function fetchFile(

@@ -34,7 +34,7 @@ export interface LoadOptions {
    * @default see {@link defaultEnvFile}; it may be missing if the environment has everything
    */
   envFile?: string | undefined;
-  /** The process environment, e.g. `Deno.env.toObject()`. Only known keys and proxy variables are looked at. */
+  /** As {@link configuringEnvironment} has it: known keys and proxy variables. */
   environment: Readonly<Record<string, string>>;
   /** @default from the disk */
   readFile?: ReadFile;

@@ -2,7 +2,7 @@
 import { lookup } from "node:dns/promises";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import { isLiteralLoopback } from "../config/rules.ts";
+import { isLoopbackHost } from "../config/rules.ts";
 import { failure, type Finding, ok, type Outcome, warning } from "./check.ts";
 import type { Endpoint, Stage } from "./endpoint.ts";
 import { isUntrusted, networkFault } from "./network_faults.ts";
@@ -44,7 +44,7 @@ export async function reach(endpoint: Endpoint, signal: AbortSignal): Promise<Ou
     tls?.destroy();
     if (tls === undefined) return { findings };
   }
-  return { findings, value: { addresses, loopback: addresses.every(isLoopback) } };
+  return { findings, value: { addresses, loopback: addresses.every(isLoopbackHost) } };
 }
 
 function describe(stage: Stage, { host, port }: Endpoint, result: unknown, ms: number): Finding[] {
@@ -131,8 +131,4 @@ export function aborted(signal: AbortSignal): Promise<never> {
   if (signal.aborted) reject(signal.reason);
   else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   return promise;
-}
-
-function isLoopback(address: string): boolean {
-  return address === "::1" || isLiteralLoopback(address);
 }

@@ -1,6 +1,5 @@
 /** `--check`: looks at everything the worker needs, says what is wrong and what to type. */
 import { configuringEnvironment } from "../config/environment.ts";
-import { defaultEnvFile } from "../config/load.ts";
 import { renderProgress } from "./progress.ts";
 import { renderReport } from "./render.ts";
 import { EXIT } from "../exit_codes.ts";
@@ -8,6 +7,7 @@ import { exitCodeOf, type Report, worst } from "./report.ts";
 import { LAST_WORDS_MS, runChecks, type RunOptions } from "./runner.ts";
 import { CHECKS } from "./checks/mod.ts";
 import { selectChecks, timeoutMsOf, WrongUsage } from "./selection.ts";
+import { envFileOf } from "./service.ts";
 import { VERSION } from "../version.ts";
 
 const DEFAULT_TIMEOUT_S = "15";
@@ -34,7 +34,7 @@ export async function checkAll({ only, strict = false, ...options }: CheckAllOpt
   return {
     program: "whatsapp-worker",
     version: VERSION,
-    envFile: options.envFile ?? await defaultEnvFile(),
+    envFile: await envFileOf(options),
     status: worst(results),
     exitCode: exitCodeOf(CHECKS, results, { strict }),
     durationMs: Math.round(performance.now() - startedAt),

@@ -9,8 +9,9 @@ export const EMBEDDED_UNIT: string = embedded;
 /** Its name. */
 export const UNIT_NAME = "worker.service";
 
-const UNIT_FILE = "etc/systemd/system/worker.service";
-const CURRENT_RELEASE = "opt/whatsapp-worker/current";
+/** Where it is installed. */
+export const UNIT_FILE = `/etc/systemd/system/${UNIT_NAME}`;
+const CURRENT_RELEASE = "/opt/whatsapp-worker/current";
 
 /** A text file of the machine's; `undefined` when it is not there. */
 export async function textOf(path: string): Promise<string | undefined> {

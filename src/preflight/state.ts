@@ -1,7 +1,6 @@
 /** The state folder as it is found, before anything is created in it. */
 import { dirname, resolve } from "node:path";
 import { recallFrom } from "../store/database_look.ts";
-import { messageOf } from "./check.ts";
 import { aborted } from "./network.ts";
 
 /** Where the state is, or will be. */
@@ -55,8 +54,8 @@ export async function recall(
     // SQLite would wait for a disk that hangs, and everything with it.
     await Promise.race([Deno.stat(folder), aborted(signal)]);
     return recallFrom(folder, keys);
-  } catch (error) {
+  } catch {
     if (signal.aborted) throw signal.reason;
-    return new Map([["unreadable", messageOf(error)]]);
+    return new Map();
   }
 }

@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
+import { messageOf } from "./check.ts";
 import {
   decodeMessage,
   encodeCall,
@@ -43,7 +44,7 @@ export async function askSystemd(unit: string, root: string, signal: AbortSignal
       return await propertiesOf(unit, path, isBus, signal);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      failures.push(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+      failures.push(`${path}: ${messageOf(error)}`);
     }
   }
   throw new NoSystemd(failures.join("; "));

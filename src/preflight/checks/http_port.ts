@@ -18,7 +18,7 @@ export const httpPort: Check = {
     if (hostname === undefined || port === undefined) {
       return { findings: [ok("off: HTTP_HOST or HTTP_PORT is empty", { on: false })] };
     }
-    const at = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+    const at = `${inUrl(hostname)}:${port}`;
     const facts = { on: true, hostname, port };
     try {
       Deno.listen({ hostname, port }).close();
@@ -47,7 +47,7 @@ export const httpPort: Check = {
 /** The HTTP status of what listens there; `undefined` when it does not speak HTTP. Shows no token to a stranger. */
 async function livez(hostname: string, port: number, signal: AbortSignal): Promise<number | undefined> {
   const near = { "0.0.0.0": "127.0.0.1", "::": "::1" }[hostname] ?? hostname;
-  const url = `http://${near.includes(":") ? `[${near}]` : near}:${port}/livez`;
+  const url = `http://${inUrl(near)}:${port}/livez`;
   try {
     const response = await fetch(url, { signal, redirect: "manual" });
     await response.body?.cancel();
@@ -58,6 +58,8 @@ async function livez(hostname: string, port: number, signal: AbortSignal): Promi
     throw error;
   }
 }
+
+const inUrl = (hostname: string) => hostname.includes(":") ? `[${hostname}]` : hostname;
 
 const unusable = (at: string, error: unknown): Finding =>
   warning({

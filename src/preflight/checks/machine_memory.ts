@@ -1,6 +1,7 @@
 import process from "node:process";
 import { EXIT } from "../../exit_codes.ts";
 import { type Check, type Finding, ok, warning } from "../check.ts";
+import { UNIT_NAME } from "../service.ts";
 import type { UnitProperties } from "../systemd_bus.ts";
 import { serviceState } from "./service_state.ts";
 
@@ -63,7 +64,7 @@ export function judge(look: MemoryLook): Finding {
       code: "memory_limited",
       found,
       remedy: limit < LITTLE_BYTES
-        ? "In the unit (systemctl edit worker.service): MemoryHigh=1G and MemoryMax=1536M"
+        ? `In the unit (systemctl edit ${UNIT_NAME}): MemoryHigh=1G and MemoryMax=1536M`
         : "Give the container or slice this runs in 512 MiB or more",
       facts,
     });

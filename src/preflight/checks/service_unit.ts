@@ -1,6 +1,6 @@
 import { EXIT } from "../../exit_codes.ts";
 import { type Check, ok, warning } from "../check.ts";
-import { EMBEDDED_UNIT, installedUnit, UNIT_NAME } from "../service.ts";
+import { EMBEDDED_UNIT, installedUnit, UNIT_FILE, UNIT_NAME } from "../service.ts";
 
 /** The unit in systemd's folder, compared with the one this program brings. */
 export const serviceUnit: Check<string | undefined> = {
@@ -17,8 +17,8 @@ export const serviceUnit: Check<string | undefined> = {
     if (same) return { findings: [ok("installed, the one this version brings", facts)], value: installed };
     const findings = [warning({
       code: "another_unit",
-      found: `/etc/systemd/system/${UNIT_NAME} is not the one that this version brings`,
-      remedy: `See: whatsapp-worker print ${UNIT_NAME} | diff /etc/systemd/system/${UNIT_NAME} -. Then: ` +
+      found: `${UNIT_FILE} is not the one that this version brings`,
+      remedy: `See: whatsapp-worker print ${UNIT_NAME} | diff ${UNIT_FILE} -. Then: ` +
         `sudo ./install.sh; changes of your own belong into a drop-in (systemctl edit ${UNIT_NAME})`,
       facts,
     })];

@@ -14,8 +14,8 @@ export const whatsappHandshake: Check = {
   after: [configuration, whatsappUpgrade],
   async run(probe) {
     if (probe.leftMs() < BAILEYS_MS) return { findings: [tooShort()] };
-    const { WHATSAPP_ROOT_KEY, WHATSAPP_WEB_URL, ...settings } = probe.valueOf(configuration);
-    const endpoint = whatsappEndpoint({ ...settings, WHATSAPP_ROOT_KEY, WHATSAPP_WEB_URL });
+    const settings = probe.valueOf(configuration);
+    const { WHATSAPP_ROOT_KEY, WHATSAPP_WEB_URL } = settings;
     // Only now: they bring all of Baileys along.
     const { greetServer } = await import("../../whatsapp/socket/greeting.ts");
     const { hardenBaileys } = await import("../../whatsapp/socket/hardening.ts");
@@ -24,7 +24,7 @@ export const whatsappHandshake: Check = {
     try {
       await greetServer(WHATSAPP_WEB_URL, probe.signal);
     } catch (error) {
-      return { findings: [failure(faultOf(error, endpoint))] };
+      return { findings: [failure(faultOf(error, whatsappEndpoint(settings)))] };
     }
     const ms = Math.round(performance.now() - startedAt);
     const whose = WHATSAPP_ROOT_KEY === undefined ? "WhatsApp's own" : "that of WHATSAPP_ROOT_KEY";

@@ -1,7 +1,6 @@
 /** The first half of WhatsApp's handshake, to see who is there. Nobody logs in: what would say who we are is never sent. */
 import { Buffer } from "node:buffer";
-import { Curve, makeNoiseHandler, NOISE_WA_HEADER, proto } from "@whiskeysockets/baileys";
-import { DEFAULT_ORIGIN } from "@whiskeysockets/baileys";
+import { Curve, DEFAULT_ORIGIN, makeNoiseHandler, NOISE_WA_HEADER, proto } from "@whiskeysockets/baileys";
 import { pino } from "pino";
 // @ts-types="@types/ws"
 import { WebSocket } from "ws";
