@@ -1,6 +1,7 @@
 /** Sees to it that Debian packages are on this machine, without any service of theirs ever running on it. */
 
 import { lstatSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 
 const POLICY = "/usr/sbin/policy-rc.d";
 const POLICY_ASIDE = "/usr/sbin/policy-rc.d.before-tests";
@@ -92,12 +93,15 @@ export async function installPackages(
 
 /**
  * Runs `work` while Debian's maintainer scripts may start no service, and puts the policy back as it was, also
- * after a run that was killed half-way.
+ * after a run that was killed half-way. Whoever else wants to install waits for it: files of tests run side by side, and
+ * the first one to be done would take away the policy that the others still rely on.
  */
 export async function withoutServiceStarts(
   work: () => Promise<void>,
   { policy, aside }: PolicyPaths = { policy: POLICY, aside: POLICY_ASIDE },
 ): Promise<void> {
+  using folder = await Deno.open(dirname(policy));
+  await folder.lock(true);
   const leftByUs = isFile(policy) && Deno.readTextFileSync(policy).includes(POLICY_MARK);
   if (!leftByUs && exists(policy)) Deno.renameSync(policy, aside);
   Deno.writeTextFileSync(policy, `#!/bin/sh\n${POLICY_MARK}\nexit 101\n`);

@@ -32,6 +32,20 @@ Deno.test("withoutServiceStarts() forbids starts meanwhile and leaves no policy 
   assert.deepEqual(paths.names(), []);
 });
 
+Deno.test("withoutServiceStarts() lets one install after the other, each under the policy to its end", async () => {
+  using paths = policyFolder();
+  const installing = Promise.withResolvers<void>();
+  const first = withoutServiceStarts(async () => {
+    installing.resolve();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(await exitCode(paths.policy), 101);
+  }, paths);
+  await installing.promise;
+  await withoutServiceStarts(async () => assert.equal(await exitCode(paths.policy), 101), paths);
+  await first;
+  assert.deepEqual(paths.names(), []);
+});
+
 Deno.test("withoutServiceStarts() puts an existing policy back, its mode too, also after a failure", async () => {
   using paths = policyFolder();
   Deno.writeTextFileSync(paths.policy, "#!/bin/sh\nexit 104\n", { mode: 0o700 });
