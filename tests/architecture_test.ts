@@ -47,6 +47,28 @@ Deno.test("the imports are read, or the other tests here say nothing", () => {
   assert.ok(check?.imports.includes("adoption/auth_folder.ts"), "those that are made later too");
 });
 
+/** The files outside of `folder` that import something of it. */
+function knowers(folder: string): string[] {
+  const isOf = (path: string) => path.startsWith(`${folder}/`);
+  return ALL.filter(({ path, imports }) => !isOf(path) && imports.some(isOf)).map(({ path }) => path).sort();
+}
+
+Deno.test("src/ knows nothing of what builds and tests it", () => {
+  const outside = ALL.flatMap(({ path, imports }) =>
+    imports.filter((imported) => imported.startsWith("..")).map((imported) => `${path} → ${imported}`)
+  );
+  assert.deepEqual(outside, []);
+});
+
+Deno.test("who has something to count tells telemetry.ts, and only the start knows health/", () => {
+  assert.deepEqual(knowers("health"), ["parts.ts", "run.ts", "worker.ts"]);
+  assert.deepEqual(ALL.find(({ path }) => path === "telemetry.ts")?.imports, []);
+});
+
+Deno.test("the worker itself knows nothing of preflight/", () => {
+  assert.deepEqual(knowers("preflight").filter((path) => !path.startsWith("cli/")), []);
+});
+
 Deno.test("broker/ and whatsapp/ never import each other", () => {
   assert.deepEqual(foreignImports("broker").filter((arrow) => arrow.includes("→ whatsapp/")), []);
   assert.deepEqual(foreignImports("whatsapp").filter((arrow) => arrow.includes("→ broker/")), []);
@@ -62,13 +84,7 @@ Deno.test("store/ depends on nothing of the project's", () => {
 });
 
 Deno.test("adoption/ is known to the start and to --check alone, and knows nothing of the broker", () => {
-  const knows = ALL.filter(({ path, imports }) =>
-    !path.startsWith("adoption/") && imports.some((imported) => imported.startsWith("adoption/"))
-  );
-  assert.deepEqual(knows.map(({ path }) => path).sort(), [
-    "preflight/checks/state_adoption.ts",
-    "worker.ts",
-  ]);
+  assert.deepEqual(knowers("adoption"), ["preflight/checks/state_adoption.ts", "worker.ts"]);
   assert.deepEqual(foreignImports("adoption").filter((arrow) => arrow.includes("→ broker/")), []);
 });
 

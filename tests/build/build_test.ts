@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import { assertCanBuildHere } from "../../build/platform.ts";
+import { assertCanBuildHere, DENO_VERSION } from "../../build/platform.ts";
 import { namedRuntime } from "../../build/compiled.ts";
 import { VERSION } from "../../src/version.ts";
 import { build, copySources, run, TestFolder } from "./files.ts";
@@ -112,6 +112,15 @@ Deno.test("assertCanBuildHere() refuses other machines and other Denos", () => {
     assert.throws(() => assertCanBuildHere(target), { code: "platform_unsupported" });
   }
   assert.throws(() => assertCanBuildHere(undefined, "2.9.5"), { code: "deno_unsupported" });
+});
+
+Deno.test("Whoever is told to type deno gets the one that the file is built with", async () => {
+  for (const name of ["README.md", "CONTRIBUTING.md", "docs/appliance.md", "install.sh", ".ci/run"]) {
+    const text = await Deno.readTextFile(new URL(`../../${name}`, import.meta.url));
+    const versions = [...text.matchAll(/\bdeno@([\d.]+\d)/g)].map(([, version]) => version);
+    assert.ok(versions.length > 0, name);
+    assert.deepEqual(versions.filter((version) => version !== DENO_VERSION), [], name);
+  }
 });
 
 async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
