@@ -27,3 +27,15 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
     if (!signal.aborted) throw error;
   }
 }
+
+/** Calls `work` every `intervalMs` until `signal` aborts; a call that takes longer is not overtaken by the next. */
+export async function every(
+  intervalMs: number,
+  work: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await pause(intervalMs, signal);
+    if (!signal.aborted) await work();
+  }
+}

@@ -1,9 +1,9 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Announcer, EventOptions } from "../announcer.ts";
 import { PublishFailed } from "../broker/publishing.ts";
 import { StoreError } from "../store/database.ts";
 import type { OutboxMessage } from "../store/outbox.ts";
+import { every } from "../waiting.ts";
 import type { Session } from "../whatsapp/session/session.ts";
 
 /** Options of {@link Reporter}. */
@@ -86,17 +86,5 @@ export class Reporter {
       if (!(error instanceof StoreError)) throw error;
       await publishNow(announcer.eventMessage(await status(), options));
     }
-  }
-}
-
-/** Calls `work` every `intervalMs` until `signal` aborts; a call that takes longer is not overtaken by the next. */
-export async function every(
-  intervalMs: number,
-  work: () => Promise<void>,
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    await delay(intervalMs, undefined, { signal }).catch(() => {});
-    if (!signal.aborted) await work();
   }
 }

@@ -2,9 +2,8 @@
 import { fstatSync } from "node:fs";
 import type { Logger } from "pino";
 import type { SupervisingEnvironment } from "../config/environment.ts";
-import { unlessAborted } from "../waiting.ts";
+import { every, unlessAborted } from "../waiting.ts";
 import type { Pulse } from "./pulse.ts";
-import { every } from "./reporter.ts";
 
 /** How often the status is told, and the watchdog fed unless it wants to be fed more often. */
 const BEAT_MS = 5_000;
