@@ -244,6 +244,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
     outbox: store.outbox,
     diskFailing: () => store.room.failingForMs !== undefined,
     broker: connection,
+    rival: () => readiness.hasRival,
   });
   const http = host === undefined || port === undefined ? undefined : new HttpServer({
     host,

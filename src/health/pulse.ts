@@ -8,6 +8,8 @@ export interface Pulse {
   readonly numbers: number;
   readonly connected: number;
   readonly broker: BrokerState;
+  /** Whether another process has the inbox of this worker's id. */
+  readonly rival: boolean;
   /** How many events wait for the broker; `undefined` when the store does not answer. */
   readonly outbox: number | undefined;
   readonly diskFailing: boolean;
@@ -24,13 +26,14 @@ export interface PulseSources {
   readonly outbox: Pick<Outbox, "depth">;
   readonly diskFailing: () => boolean;
   readonly broker: { readonly state: BrokerState; readonly attended: boolean };
+  readonly rival: () => boolean;
   /** How long the store may take to answer. @default 5 s */
   readonly storePatienceMs?: number;
 }
 
 /** Makes what takes the pulse. It resolves within a few seconds, whatever hangs, as long as the event loop does not. */
 export function makePulse(
-  { sessions, outbox, diskFailing, broker, storePatienceMs = 5_000 }: PulseSources,
+  { sessions, outbox, diskFailing, broker, rival, storePatienceMs = 5_000 }: PulseSources,
 ): () => Promise<Pulse> {
   return async () => {
     const all = sessions();
@@ -41,6 +44,7 @@ export function makePulse(
       numbers: all.length,
       connected: all.filter(({ state }) => state === "connected").length,
       broker: broker.state,
+      rival: rival(),
       outbox: depth,
       diskFailing: diskFailing(),
       alive: broker.attended && (depth !== undefined || diskFailing()),

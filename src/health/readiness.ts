@@ -21,7 +21,8 @@ export interface ReadinessSources {
 export class Readiness {
   readonly #sources: ReadinessSources;
   #phase: "starting" | "running" | "stopping" = "starting";
-  #hasRival = false;
+  /** Whether another process has the inbox of this worker's id. */
+  hasRival = false;
 
   constructor(sources: ReadinessSources) {
     this.#sources = sources;
@@ -37,11 +38,6 @@ export class Readiness {
     this.#phase = "stopping";
   }
 
-  /** Whether another process has the inbox of this worker's id. */
-  set hasRival(hasRival: boolean) {
-    this.#hasRival = hasRival;
-  }
-
   /** All that stands in the way; none when the worker is ready. */
   obstacles(): Obstacle[] {
     const failingForMs = this.#sources.diskFailingForMs();
@@ -51,7 +47,7 @@ export class Readiness {
         message: `The worker is ${this.#phase === "starting" ? "still starting" : "stopping"}`,
       }]),
       ...this.#brokerObstacles(),
-      ...(this.#hasRival
+      ...(this.hasRival
         ? [{
           code: "rival",
           message: "Another process with this WORKER_ID takes its commands; this one waits for it to end",

@@ -110,16 +110,17 @@ const BROKER = {
 } as const;
 
 /** `12 numbers, 11 connected; broker ok; outbox 0`. */
-function inWords({ numbers, connected, broker, outbox, diskFailing }: Pulse): string {
+function inWords({ numbers, connected, broker, rival, outbox, diskFailing }: Pulse): string {
   return [
     `${numbers} ${numbers === 1 ? "number" : "numbers"}, ${connected} connected`,
     BROKER[broker],
     outbox === undefined ? "the store does not answer" : `outbox ${outbox}`,
+    ...(rival ? ["another process has this WORKER_ID"] : []),
     ...(diskFailing ? ["the disk takes nothing"] : []),
   ].join("; ");
 }
 
-const waitsFor = ({ broker }: Pulse) =>
-  broker === "connected"
-    ? "waiting for another process with this WORKER_ID to end"
-    : `waiting: ${BROKER[broker]}`;
+function waitsFor({ broker, rival }: Pulse): string {
+  if (broker !== "connected") return `waiting: ${BROKER[broker]}`;
+  return rival ? "waiting for another process with this WORKER_ID to end" : "starting";
+}

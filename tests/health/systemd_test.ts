@@ -22,6 +22,7 @@ const WELL: Pulse = {
   numbers: 12,
   connected: 11,
   broker: "connected",
+  rival: false,
   outbox: 0,
   diskFailing: false,
   alive: true,
@@ -140,6 +141,7 @@ Deno.test("Systemd feeds the watchdog only while the worker gets on with its wor
   const sentences: [change: Partial<Pulse>, status: string][] = [
     [{}, "12 numbers, 11 connected; broker ok; outbox 0"],
     [{ broker: "blocked", outbox: 7 }, "12 numbers, 11 connected; broker takes no messages; outbox 7"],
+    [{ rival: true }, "12 numbers, 11 connected; broker ok; outbox 0; another process has this WORKER_ID"],
     [{ diskFailing: true }, "12 numbers, 11 connected; broker ok; outbox 0; the disk takes nothing"],
     [
       { outbox: undefined, alive: false },
@@ -150,6 +152,32 @@ Deno.test("Systemd feeds the watchdog only while the worker gets on with its wor
     pulse = { ...WELL, ...change };
     const { said } = await systemd.hears(({ STATUS: text }) => text === status);
     assert.equal(said.WATCHDOG, pulse.alive ? "1" : undefined, status);
+  }
+  stopped.abort();
+  await attended;
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("Systemd says what a worker that is not ready yet waits for, and of no other process where there is none", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "whatsapp-worker-test-" });
+  await using systemd = FakeSystemd.in(folder);
+  const told = Systemd.of(systemd.environment(30), memoryLog().log);
+  const stopped = new AbortController();
+  let pulse = WELL;
+  const attended = told?.attend(
+    { ready: new Promise<never>(() => {}), pulse: () => Promise.resolve(pulse) },
+    stopped.signal,
+  );
+  const sentences: [change: Partial<Pulse>, status: string][] = [
+    [{}, "starting"],
+    [{ rival: true }, "waiting for another process with this WORKER_ID to end"],
+    [{ rival: true, broker: "connecting" }, "waiting: broker away, trying again"],
+  ];
+  for (const [change, status] of sentences) {
+    const from = systemd.heard.length;
+    pulse = { ...WELL, ...change };
+    const { said } = await systemd.hears(({ STATUS: text }) => text === status, { from });
+    assert.ok(said.EXTEND_TIMEOUT_USEC, status);
   }
   stopped.abort();
   await attended;
@@ -205,6 +233,7 @@ Deno.test("makePulse() finds the worker stuck when store or broker supervisor ar
       outbox: outbox(() => Promise.resolve({ depth: 3 })),
       diskFailing: () => false,
       broker: away,
+      rival: () => false,
       storePatienceMs: 20,
       ...changes,
     })();
@@ -212,6 +241,7 @@ Deno.test("makePulse() finds the worker stuck when store or broker supervisor ar
     numbers: 2,
     connected: 1,
     broker: "connecting",
+    rival: false,
     outbox: 3,
     diskFailing: false,
     alive: true,
