@@ -14,7 +14,7 @@ export const UNIT_FILE = `/etc/systemd/system/${UNIT_NAME}`;
 const CURRENT_RELEASE = "/opt/whatsapp-worker/current";
 
 /** A text file of the machine's; `undefined` when it is not there. */
-export async function textOf(path: string): Promise<string | undefined> {
+async function textOf(path: string): Promise<string | undefined> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
@@ -113,14 +113,4 @@ async function findUser(root: string, isMeant: (line: PasswdLine) => boolean): P
 export async function groupName(root: string, gid: number | null): Promise<string> {
   const groups = (await textOf(join(root, "etc/group")) ?? "").split("\n").map((line) => line.split(":"));
   return groups.find(([, , id]) => id === String(gid))?.[0] ?? String(gid);
-}
-
-/** What is to be done with a file or folder: `r`, `w` and `x`. */
-const BITS = { r: 4, w: 2, x: 1 } as const;
-
-/** Whether its owner, group and permission bits let `user` do that. Access lists and read-only disks are not seen. */
-export function permits(info: Deno.FileInfo, user: User, wanted: readonly (keyof typeof BITS)[]): boolean {
-  if (user.uid === 0 || info.mode === null) return true;
-  const shift = info.uid === user.uid ? 6 : info.gid !== null && user.gids.includes(info.gid) ? 3 : 0;
-  return wanted.every((one) => ((info.mode! >> shift) & BITS[one]) !== 0);
 }
