@@ -9,6 +9,8 @@ import type { Pulse } from "./pulse.ts";
 const BEAT_MS = 5_000;
 /** How much more time a start is given, again and again, while it waits: longer than the broker takes to answer. */
 const MORE_TIME_MS = 120_000;
+/** How long the end of the worker waits for a systemd that reads nothing. */
+const LAST_WORDS_PATIENCE_MS = 1_000;
 
 /** The worker as systemd is told of it. */
 export interface Supervised {
@@ -53,12 +55,13 @@ export class Systemd {
       const taken = await pulse();
       if (signal.aborted) return;
       const status = isReady ? [`STATUS=${inWords(taken)}`] : [`STATUS=${waitsFor(taken)}`, MORE_TIME];
-      await this.#tell(...(this.#stopping ? [] : status), ...(taken.alive ? ["WATCHDOG=1"] : []));
+      const lines = [...(this.#stopping ? [] : status), ...(taken.alive ? ["WATCHDOG=1"] : [])];
+      await unlessAborted(this.#tell(...lines), signal);
     };
     const becomeReady = async () => {
       if (await unlessAborted(ready.then(() => true), signal) === undefined) return;
       isReady = true;
-      await this.#tell("READY=1");
+      await unlessAborted(this.#tell("READY=1"), signal);
       await beat();
     };
     const beatMs = Math.min(BEAT_MS, (this.#watchdogMs ?? Infinity) / 3);
@@ -69,9 +72,13 @@ export class Systemd {
   /** The worker ends, as it was told to or because of a fault. */
   async stopping(why: string): Promise<void> {
     this.#stopping = true;
-    await this.#tell("STOPPING=1", `STATUS=${why}`);
+    const told = this.#tell("STOPPING=1", `STATUS=${why}`).then(() => true);
+    if (await unlessAborted(told, AbortSignal.timeout(LAST_WORDS_PATIENCE_MS)) === undefined) {
+      this.#log.warn("systemd does not read what it is told; the worker ends without");
+    }
   }
 
+  /** Resolves when it is on its way, which is never where the queue of a socket is full and nobody reads it. */
   async #tell(...lines: string[]): Promise<void> {
     if (lines.length === 0) return;
     // A line of its own would be taken for another message.

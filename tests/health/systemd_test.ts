@@ -222,6 +222,35 @@ Deno.test("Systemd is not there without NOTIFY_SOCKET, and one that cannot be to
   assert.equal(lines.length, 1);
 });
 
+Deno.test("Systemd that reads nothing any more keeps no worker from its end", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "whatsapp-worker-test-" });
+  const path = join(folder, "notify");
+  const frozen = Deno.listenDatagram({ transport: "unixpacket", path });
+  const { log, lines } = memoryLog();
+  const told = Systemd.of({ NOTIFY_SOCKET: path, WATCHDOG_USEC: "3000" }, log);
+  assert.ok(told);
+  const stopped = new AbortController();
+  let pulses = 0;
+  const pulse = () => {
+    pulses++;
+    return Promise.resolve(WELL);
+  };
+  const attended = told.attend({ ready: Promise.resolve(), pulse }, stopped.signal);
+  // One beat waits for the answer of another, so that none comes any more once the queue of the socket is full.
+  for (let before = -1; before !== pulses;) {
+    before = pulses;
+    await delay(200);
+  }
+  await told.stopping("stopping");
+  stopped.abort();
+  await attended;
+  assert.match(lines.join(), /systemd does not read what it is told/);
+  // What waits is refused, so that nothing of it is left.
+  frozen.close();
+  await delay(50);
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("makePulse() finds the worker stuck when store or broker supervisor are, and not when disk or broker fail", async () => {
   const never = () => new Promise<never>(() => {});
   const outbox = (depth: () => Promise<{ depth: number }>) => ({ depth });
