@@ -203,7 +203,12 @@ class Reader {
     this.align(/^[({xtd]/.test(type) ? 8 : 1);
     const end = this.#at + length;
     const items: unknown[] = [];
-    while (this.#at < end) items.push(this.value(type));
+    while (this.#at < end) {
+      const before = this.#at;
+      items.push(this.value(type));
+      // A structure of nothing, which only a signature that is wrong has, would be read for ever.
+      if (this.#at === before) throw new TypeError(`Array of nothing ('${type}') in a message of D-Bus`);
+    }
     return type.startsWith("{") ? Object.fromEntries(items as [string, unknown][]) : items;
   }
 

@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import { decodeMessage, encodeCall, lengthOf } from "../../src/preflight/dbus_wire.ts";
+import { decodeMessage, encodeCall, FIXED_HEADER_BYTES, lengthOf } from "../../src/preflight/dbus_wire.ts";
 import { askSystemd, NoSystemd } from "../../src/preflight/systemd_bus.ts";
 import { Machine } from "./machine.ts";
 
@@ -52,6 +52,19 @@ Deno.test("encodeCall() writes what decodeMessage() reads", () => {
   assert.equal(lengthOf(bytes), bytes.length);
   assert.deepEqual(decodeMessage(bytes).body, call.parameters);
   assert.throws(() => decodeMessage(bytes.subarray(0, bytes.length - 100)), RangeError);
+});
+
+Deno.test("decodeMessage() comes to an end whatever the signature of an array is", () => {
+  const call = { path: "/a", interface: "b.c", member: "D", destination: "e.f", parameters: ["", "", ""] };
+  const bytes = encodeCall(1, call);
+  // That of the body: `sss`.
+  const signature = bytes.indexOf("\x03sss", 0, "latin1") + 1;
+  // The empty string's length and end are then those of an array.
+  bytes.writeUInt32LE(8, lengthOf(bytes.subarray(0, FIXED_HEADER_BYTES)) - bytes.readUInt32LE(4));
+  for (const type of ["a()", "a{}", "a(("]) {
+    bytes.write(type, signature, "latin1");
+    assert.throws(() => decodeMessage(bytes), TypeError, type);
+  }
 });
 
 Deno.test({
