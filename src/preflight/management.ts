@@ -1,8 +1,12 @@
 /** The broker's management API, for what AMQP does not tell. It is asked, never told. */
 import type { Settings } from "../config/load.ts";
+import { boundedText } from "../bounded_text.ts";
 import { readTlsFiles } from "../broker/tls.ts";
 import { brokerLoginOf } from "./broker.ts";
 import { type Endpoint, endpointOf } from "./endpoint.ts";
+
+/** What it says of some ten thousand queues. */
+const MAX_CHARACTERS = 8 * 1024 * 1024;
 
 /** What the API answers. */
 export interface ManagementAnswer {
@@ -45,7 +49,7 @@ export async function withManagement<T>(
   return await work(async (path) => {
     // The password is not taken along to wherever a redirect leads.
     const response = await fetch(`${base}/api/${path}`, { headers, signal, client, redirect: "manual" });
-    return { status: response.status, body: parsed(await response.text()) };
+    return { status: response.status, body: parsed(await boundedText(response, MAX_CHARACTERS)) };
   });
 }
 

@@ -238,7 +238,7 @@ function judgePermissions(
   if (unread.length > 0) {
     const found = `${words}; not compared with what the worker needs: only the broker reads ${
       unread.join(", ")
-    }`;
+    } right`;
     return [ok(found, { ...rights, compared: false }, "permissions")];
   }
   const missing = RIGHTS.flatMap((right) => {
@@ -257,12 +257,17 @@ function judgePermissions(
 
 const RIGHTS = ["configure", "write", "read"] as const;
 
+/** Above so many repetitions in one pattern the time they may take has no bound. */
+const MOST_REPETITIONS = 6;
+
 /**
  * Which names a permission allows, as the broker takes it: a regular expression that need not match the whole name; an
- * empty one matches nothing. `undefined` when it has what PCRE knows and JavaScript does not, such as `(?i)`.
+ * empty one matches nothing. `undefined` when it has what PCRE knows and JavaScript does not, such as `(?i)`, or when it
+ * repeats a group, or much else, so that trying it might not come to an end.
  */
 function matcherOf(pattern: string): ((name: string) => boolean) | undefined {
   if (pattern === "") return () => false;
+  if (/\)[*+{]/.test(pattern) || (pattern.match(/[*+{]/g) ?? []).length > MOST_REPETITIONS) return undefined;
   try {
     const expression = new RegExp(pattern);
     return (name) => expression.test(name);

@@ -1,4 +1,5 @@
 import type { WAVersion } from "@whiskeysockets/baileys";
+import { boundedText } from "../../bounded_text.ts";
 
 /** How long the page may take in all, and how much of it is read. */
 const TIMEOUT_MS = 10_000;
@@ -36,15 +37,11 @@ export async function fetchWebVersion(
   const signal = AbortSignal.any([ended, AbortSignal.timeout(timeoutMs)]);
   // WhatsApp's own page redirects nowhere; who does is something in between.
   const response = await fetch(url, { headers: HEADERS, redirect: "error", signal });
-  if (!response.ok || response.body === null) {
+  if (!response.ok) {
     await response.body?.cancel();
     throw new Error(`${url} answers with HTTP ${response.status}`);
   }
-  let page = "";
-  for await (const part of response.body.pipeThrough(new TextDecoderStream())) {
-    page += part;
-    if (page.length > MAX_CHARACTERS) throw new Error(`${url} is larger than ${MAX_CHARACTERS} characters`);
-  }
+  const page = await boundedText(response, MAX_CHARACTERS);
   const revision = Number(REVISION.exec(page)?.[1]);
   if (!(revision >= LEAST_REVISION && revision <= LARGEST_REVISION)) {
     throw new Error(`${url} does not say which revision of the client it belongs to`);
