@@ -102,8 +102,11 @@ unpack() {
   [ "${found%% *}" = "$SHA256" ] ||
     fail 70 "This file is damaged or only half there: $self" "Copy it here again, and compare it with its .sha256 file"
   [ ! -t 2 ] || printf 'whatsapp-worker: unpacking, once, to %s …\n' "$1" >&2
-  # What was left when somebody was killed here, and versions nobody has unpacked for a month.
-  find "$1" -mindepth 1 -maxdepth 1 \( -name 'tmp.*' -mmin +60 -o -mtime +30 \) -exec rm -rf -- {} + 2>/dev/null
+  # What was left when somebody was killed here, and versions nobody has unpacked for a month; by their names, as a
+  # folder called unpacked may have been somebody's before.
+  find "$1" -mindepth 1 -maxdepth 1 -type d -regextype posix-extended \
+    \( -regex '.*/tmp\.[A-Za-z0-9]{8}(\.old)?' -mmin +60 -o -regex '.*/[0-9a-f]{64}' -mtime +30 \) \
+    -exec rm -rf -- {} + 2>/dev/null
   work=$(mktemp -d "$1/tmp.XXXXXXXX") || return 1
   trap 'rm -rf -- "$work"' EXIT
   trap 'exit 129' HUP
@@ -139,6 +142,8 @@ main() {
   refuse_other_machines
   user=$(id -u)
   self=$(readlink -f -- "$0")
+  # Deno does not start in a folder that is gone, as that of an old release in which somebody still stands.
+  readlink -f -- . >/dev/null || cd /
   beside=${self%/*}/unpacked
   mode=u=rwx
   unpacked=

@@ -123,6 +123,35 @@ Deno.test("A copy that lost its contents, as after a power failure, is unpacked 
   assert.deepEqual(names(folder.at("cache", "unpacked")), [basename(whole)]);
 });
 
+Deno.test("Where it unpacks it removes what is old of its own, and nothing of anybody else's", async () => {
+  await using folder = new TestFolder();
+  const there = ["0a".repeat(32), "tmp.0aZ9bY8c", "tmp.0aZ9bY8c.old", "tmp.mine", "holidays", "0a1b2c3d"];
+  const longAgo = new Date(Date.now() - 40 * 24 * 60 * 60_000);
+  for (const name of there) {
+    const path = folder.at("cache", "unpacked", name);
+    await Deno.mkdir(path, { recursive: true });
+    await Deno.utime(path, longAgo, longAgo);
+  }
+  await Deno.chmod(folder.at("cache"), 0o700);
+  await Deno.chmod(folder.at("cache", "unpacked"), 0o700);
+  assert.equal((await version({ WORKER_CACHE_DIR: folder.at("cache") })).code, 0);
+  const left = names(folder.at("cache", "unpacked"));
+  assert.deepEqual(left.filter((name) => there.includes(name)).sort(), ["0a1b2c3d", "holidays", "tmp.mine"]);
+  assert.equal(left.length, 4, "and its own copy");
+});
+
+Deno.test("It starts in a folder that is gone", async () => {
+  await using folder = new TestFolder();
+  const cwd = folder.at("gone");
+  await Deno.mkdir(cwd);
+  const { code, stdout } = await run("sh", ["-c", `rmdir ../gone; exec "$0" --version`, WORKER], {
+    env: WARM,
+    cwd,
+  });
+  assert.equal(code, 0);
+  assert.ok(stdout.startsWith(FIRST_LINE), stdout);
+});
+
 Deno.test("Without a home it unpacks into a folder for temporary files that is the user's own", async () => {
   await using folder = new TestFolder();
   await Deno.writeTextFile(folder.at("file"), "");
