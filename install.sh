@@ -133,6 +133,8 @@ take_value() {
 }
 
 set_paths() {
+  # Were it set, cd would look there first, and print what it found.
+  unset CDPATH
   HERE=$(cd "$(dirname "$0")" && pwd)
   if [ -n "$ROOT" ]; then
     ROOT=$(cd "$ROOT" 2>/dev/null && pwd) || wrong_usage "The folder of --root is not there"
@@ -327,7 +329,11 @@ verify_file() {
   esac
 }
 
-is_installed() { [ -x "$RELEASES/$HASH/worker" ] && [ "$(digest_of "$RELEASES/$HASH/worker")" = "$DIGEST" ]; }
+# With all that was unpacked, as the service cannot unpack it again: it may write nowhere that programs can be run from.
+is_installed() {
+  [ -x "$RELEASES/$HASH/worker" ] && [ "$(digest_of "$RELEASES/$HASH/worker")" = "$DIGEST" ] &&
+    (cd "$RELEASES/$HASH" && sha256sum --status -c contents.sha256 2>/dev/null)
+}
 
 # --- Installing ---
 
@@ -417,12 +423,14 @@ stage_release() {
 
 # Under another name until it is whole.
 copy_release() {
-  local new="$RELEASES/.incoming"
+  local new="$RELEASES/.incoming" sums
   mkdir "$new" &&
     cp "$FILE" "$new/worker" &&
     chmod 755 "$new/worker" &&
     [ "$(digest_of "$new/worker")" = "$DIGEST" ] &&
     clean "$new/worker" --unpack >/dev/null &&
+    sums=$(cd "$new" && find . -type f -exec sha256sum {} +) &&
+    printf '%s\n' "$sums" >"$new/contents.sha256" &&
     clean "$new/worker" print "$SERVICE" >"$new/$SERVICE" &&
     sync -f "$new" || return
   if exists "$RELEASES/$HASH"; then mv -T "$RELEASES/$HASH" "$RELEASES/.outgoing"; fi

@@ -124,6 +124,14 @@ CUT
   [[ $output = *"(whatsapp-worker 1.2.0)"* ]]
 }
 
+@test "CDPATH leads it nowhere else" {
+  new_machine
+  worker worker 1.0.0
+  run -0 env -i PATH=/usr/bin:/usr/sbin RABBITMQ_URL=amqp://user:secret@broker CDPATH=/ \
+    chroot "$MACHINE" sh root/install.sh --no-start </dev/null
+  [[ $output = *"- unpack /root/worker as "* ]]
+}
+
 @test "in a clone without a built file it builds, where there is npx, and else says what to install" {
   new_machine
   touch "$MACHINE/root/deno.json"

@@ -263,6 +263,18 @@ KILLER
   cmp "$MACHINE/root/one" "$OPT/current/worker"
 }
 
+@test "a release that lost what was unpacked, or has it damaged, is unpacked anew" {
+  for damage in "rm -r" "truncate -s 5" "sh -c 'printf x | dd conv=notrunc status=none of=\$0'"; do
+    eval "$damage $OPT/current/unpacked/1.0.0/app.mjs"
+    run -0 install_sh --watch 1 /root/one
+    [[ $output = *"- unpack /root/one as"* ]]
+    [ "$(stat -c %s "$OPT/current/unpacked/1.0.0/app.mjs")" -eq 100000 ]
+    cmp "$OPT/current/unpacked/1.0.0/app.mjs" /dev/zero -n 100000
+    run -0 install_sh --watch 1 /root/one
+    [[ $output = *"nothing to do." ]]
+  done
+}
+
 @test "--status tells release, previous and service" {
   worker two 1.1.0
   install_sh --watch 1 /root/two
