@@ -62,6 +62,7 @@ main() {
     help | status) ;;
     *)
       [ -n "$ROOT" ] || [ "$(id -u)" -eq 0 ] || fail 77 "This takes root: sudo ./install.sh"
+      require_programs
       take_lock
       # dash ends by a signal without minding the trap of EXIT.
       trap 'exit 129' HUP
@@ -262,6 +263,14 @@ as_service() {
 
 # --- The file to install ---
 
+# Every Debian and Ubuntu has them. Without the one a lock seems taken, without the other there seems to be no user.
+require_programs() {
+  local program
+  for program in flock getent; do
+    command -v "$program" >/dev/null || fail 69 "There is no $program here: this is not for such a machine."
+  done
+}
+
 require_platform() {
   local kernel machine
   kernel=$(uname -s) machine=$(uname -m)
@@ -363,9 +372,9 @@ install_file() {
   if [ "$CHANGES" -eq 0 ]; then say "$VERSION (release $HASH) is installed already: nothing to do."; fi
 }
 
-# The release that is known to work: not one whose trial was interrupted.
+# The release that is known to work: not one whose trial was interrupted, nor one that somebody has removed by hand.
 good_release() {
-  if exists "$TRIAL"; then release_of "$TRIAL"; else current; fi
+  if exists "$TRIAL"; then release_of "$TRIAL"; elif [ -x "$BASE/current/worker" ]; then current; fi
 }
 
 # Started by hand after its first check had failed: it has proved itself.

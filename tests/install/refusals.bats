@@ -80,6 +80,17 @@ CUT
   [ ! -e "$OPT" ]
 }
 
+@test "a machine without getent or flock is refused before anything is touched" {
+  new_machine
+  worker one 1.0.0
+  for program in getent flock; do
+    rm "${MACHINE:?}/usr/bin/$program"
+    run -69 install_sh --no-start /root/one
+    [ "$output" = "There is no $program here: this is not for such a machine." ]
+  done
+  [ ! -e "$OPT" ]
+}
+
 @test "half a file, a changed one, one that is no worker and none at all are refused before anything is touched" {
   new_machine
   worker one 1.0.0

@@ -275,6 +275,17 @@ KILLER
   done
 }
 
+@test "a current release that is gone is not gone back to" {
+  worker two 1.1.0 crash
+  ln -sfn releases/0123456789abcdef "$OPT/current"
+  run -70 install_sh --watch 1 /root/two
+  [[ $output = *"The service did not become ready"* ]]
+  [ "$(current)" = "$(release_of_file two)" ]
+  [ ! -e "$OPT/previous" ] && [ ! -L "$OPT/previous" ]
+  run -0 install_sh --watch 1 /root/one
+  [ "$(current)" = "$ONE" ]
+}
+
 @test "--status tells release, previous and service" {
   worker two 1.1.0
   install_sh --watch 1 /root/two
