@@ -112,6 +112,21 @@ const IMPOSTERS: [what: string, greeted: (socket: WebSocket) => void, code: stri
     "handshake_failed",
     /not greet/,
   ],
+  [
+    "says all it has at once",
+    (socket) => socket.send(Buffer.alloc(1024 * 1024)),
+    "handshake_failed",
+    /Max payload size exceeded$/,
+  ],
+  [
+    // The start of the largest frame there can be, and what would be the rest.
+    "goes on and on",
+    (socket) => {
+      for (let sent = 0; sent < 100; sent++) socket.send(Buffer.alloc(1024, 0xff));
+    },
+    "handshake_failed",
+    /says more than 65536 bytes$/,
+  ],
 ];
 for (const [what, greeted, code, found] of IMPOSTERS) {
   Deno.test(`checkAll() fails for a server that takes websockets and ${what}`, async () => {

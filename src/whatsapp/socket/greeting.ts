@@ -6,6 +6,9 @@ import { pino } from "pino";
 import { WebSocket } from "ws";
 import { baileysLogger } from "./baileys_logger.ts";
 
+/** A greeting is two keys and two small certificates: of what is larger no more is kept. */
+const LARGEST_GREETING_BYTES = 64 * 1024;
+
 /** The server does not greet back. The message says what it did instead. */
 export class NoGreeting extends Error {
   override readonly name = "NoGreeting";
@@ -18,7 +21,7 @@ export class NoGreeting extends Error {
  * @throws {UntrustedServer} when it cannot prove it, {@link NoGreeting}, or the reason of `signal`
  */
 export async function greetServer(url: string, signal: AbortSignal): Promise<void> {
-  const websocket = new WebSocket(url, { origin: DEFAULT_ORIGIN });
+  const websocket = new WebSocket(url, { origin: DEFAULT_ORIGIN, maxPayload: LARGEST_GREETING_BYTES });
   const { promise: broken, reject } = Promise.withResolvers<never>();
   websocket.on("error", (error) => reject(new NoGreeting(error.message)));
   websocket.on("close", (code) => reject(new NoGreeting(`it closed the connection (${code})`)));
@@ -38,7 +41,11 @@ async function handshake(websocket: WebSocket): Promise<void> {
   const logger = baileysLogger(pino({ level: "silent" }));
   const noise = makeNoiseHandler({ keyPair, NOISE_HEADER: NOISE_WA_HEADER, logger });
   const { promise: answered, resolve, reject } = Promise.withResolvers<Uint8Array>();
+  let said = 0;
   websocket.on("message", (bytes: Buffer) => {
+    if ((said += bytes.length) > LARGEST_GREETING_BYTES) {
+      return reject(new NoGreeting(`it says more than ${LARGEST_GREETING_BYTES} bytes`));
+    }
     noise.decodeFrame(bytes, (frame) => resolve(frame as Uint8Array)).catch(reject);
   });
   await new Promise<void>((resolve) => websocket.once("open", () => resolve()));
