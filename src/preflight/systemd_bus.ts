@@ -63,9 +63,8 @@ async function propertiesOf(
     const peer = new Peer(socket);
     await peer.logIn();
     if (isBus) await peer.call(HELLO);
-    const ofEvery = await peer.call(getAll(unit, "Unit"));
-    const ofItsKind = await peer.call(getAll(unit, "Service"));
-    return { ...ofEvery[0] as UnitProperties, ...ofItsKind[0] as UnitProperties };
+    const answers = await peer.call(getAll(unit, "Unit"), getAll(unit, "Service"));
+    return Object.assign({}, ...answers.map(([properties]) => properties));
   } finally {
     socket.destroy();
   }
@@ -115,15 +114,25 @@ class Peer {
     this.#socket.write("BEGIN\r\n");
   }
 
-  /** @returns what the method returns @throws {Error} when it is refused */
-  async call(call: MethodCall): Promise<readonly unknown[]> {
-    const serial = ++this.#serial;
-    this.#socket.write(encodeCall(serial, call));
-    let message: Incoming;
-    // Signals come in between.
-    do message = await this.#message(); while (message.replyTo !== serial);
-    if (message.type === ERROR) throw new Error(`${call.member} is refused: ${message.errorName}`);
-    return message.body;
+  /**
+   * Calls all of it in one go: of what comes with the end of the login systemd reads 256 bytes, and looks at them only
+   * when there is more. One call alone may never be answered.
+   *
+   * @returns what each of the methods returns
+   * @throws {Error} when one is refused
+   */
+  async call(...calls: readonly MethodCall[]): Promise<(readonly unknown[])[]> {
+    const sent = calls.map((call) => ({ call, serial: ++this.#serial }));
+    this.#socket.write(Buffer.concat(sent.map(({ call, serial }) => encodeCall(serial, call))));
+    const answers: (readonly unknown[])[] = [];
+    for (const { call, serial } of sent) {
+      let message: Incoming;
+      // Signals come in between.
+      do message = await this.#message(); while (message.replyTo !== serial);
+      if (message.type === ERROR) throw new Error(`${call.member} is refused: ${message.errorName}`);
+      answers.push(message.body);
+    }
+    return answers;
   }
 
   async #message(): Promise<Incoming> {

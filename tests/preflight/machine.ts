@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { decodeMessage, FIXED_HEADER_BYTES, lengthOf } from "../../src/preflight/dbus_wire.ts";
 import { EMBEDDED_UNIT } from "../../src/preflight/service.ts";
 
@@ -46,7 +47,12 @@ export class Machine implements AsyncDisposable {
   async startSystemd(properties: Record<string, Property>, script: Script = {}): Promise<void> {
     const path = join(this.root, "run/systemd/private");
     await Deno.mkdir(dirname(path), { recursive: true });
-    this.#systemd = createServer((socket) => void answer(socket, properties, script)).listen(path);
+    this.#systemd = createServer((socket) => {
+      answer(socket, properties, script).catch((error) => {
+        // Whoever was refused hangs up.
+        if (error.code !== "EPIPE") throw error;
+      });
+    }).listen(path);
     await once(this.#systemd, "listening");
   }
 
@@ -69,17 +75,25 @@ export interface Script {
   readonly isSilent?: boolean;
 }
 
+/** How much systemd reads at once while somebody logs in (sd-bus, seen in 252). */
+const LOGIN_READ_BYTES = 256;
+
 async function answer(socket: Socket, properties: Record<string, Property>, script: Script): Promise<void> {
   socket.on("error", () => socket.destroy());
   if (script.isSilent) return;
   let read = Buffer.alloc(0);
   let isLoggedIn = false;
-  for await (const chunk of socket) {
+  reading: for await (const chunk of socket) {
     read = Buffer.concat([read, chunk as Buffer]);
+    const together = read.length;
     for (let end: number; !isLoggedIn && (end = read.indexOf("\r\n")) >= 0; read = read.subarray(end + 2)) {
       const line = read.toString("latin1", 0, end).replace("\0", "");
       if (line === "BEGIN") isLoggedIn = true;
       else socket.write(`${script.refusal ?? (line === "DATA" ? "OK 0123456789abcdef" : "DATA")}\r\n`);
+      // What comes with the end of the login is not looked at before there is more than one read takes.
+      if (isLoggedIn && together <= LOGIN_READ_BYTES) continue reading;
+      // Busy with something else, so that it does come together.
+      if (line === "DATA") await delay(20);
     }
     while (isLoggedIn && read.length >= FIXED_HEADER_BYTES && read.length >= lengthOf(read)) {
       const call = read.subarray(0, lengthOf(read));
@@ -88,7 +102,8 @@ async function answer(socket: Socket, properties: Record<string, Property>, scri
       // Whoever reads signals for answers, or takes a piece for the whole, shows it here.
       const bytes = Buffer.concat([signal(), reply(serial, decodeMessage(call).body, properties, script)]);
       socket.write(bytes.subarray(0, 21));
-      setTimeout(() => socket.writable && socket.write(bytes.subarray(21)), 5);
+      await delay(5);
+      if (socket.writable) socket.write(bytes.subarray(21));
     }
   }
 }

@@ -46,6 +46,7 @@ siteTest(
           const { code, stdout, stderr } = await appliance.worker(["--check", "--env-file", ENV_FILE], user);
           assert.equal(code, 0, `${user}: ${stdout}${stderr}`);
           assert.doesNotMatch(stdout, /^failure/m);
+          assert.match(stdout, /^ok +Service state +active \(running\)/m, user);
           assert.ok(!stdout.includes(appliance.password));
         }
         const folders = ["/var/lib/whatsapp-worker", "/var/cache/whatsapp-worker"];
