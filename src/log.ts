@@ -21,10 +21,14 @@ const PHONE_NUMBER =
 /** What the journal calls pino's levels; see sd-daemon(3). */
 const PRIORITIES: Readonly<Record<string, number>> = { 10: 7, 20: 7, 30: 6, 40: 4, 50: 3, 60: 2 };
 
-/** The text of a line of the log with its priority before each line of the text. */
-function ranked(text: string, line: string): string {
+/** A text for the journal, with a priority (3 is an error, 4 a warning) before each of its lines. */
+export function ranked(text: string, priority: number): string {
+  return text.replaceAll(/^(?=.)/gm, `<${priority}>`);
+}
+
+function priorityOf(line: string): number {
   const [, level = ""] = /^{"level":(\d+)/.exec(line) ?? [];
-  return text.replaceAll(/^(?=.)/gm, `<${PRIORITIES[level] ?? 6}>`);
+  return PRIORITIES[level] ?? 6;
 }
 
 /**
@@ -43,7 +47,7 @@ export function makeLog(
   });
   const write = (line: string) => {
     const text = readable ? render(line) : line;
-    target.write(journal ? ranked(text, line) : text);
+    target.write(journal ? ranked(text, priorityOf(line)) : text);
   };
   const stream = readable || journal ? { write } : target;
   const children = new Set<WeakRef<Logger>>();

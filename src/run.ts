@@ -4,7 +4,7 @@ import { configuringEnvironment, supervisingEnvironment } from "./config/environ
 import { type Config, ConfigError, loadConfig, renderFaults, type Settings } from "./config/load.ts";
 import { EXIT } from "./exit_codes.ts";
 import { isJournal, Systemd } from "./health/systemd.ts";
-import { captureConsole, makeLog } from "./log.ts";
+import { captureConsole, makeLog, ranked } from "./log.ts";
 import { makeReload } from "./reload.ts";
 import { StoreError } from "./store/database.ts";
 import { VERSION } from "./version.ts";
@@ -18,16 +18,18 @@ export async function runWorker({ envFile }: { envFile: string | undefined }): P
   const supervising = supervisingEnvironment();
   const load = () => loadConfig({ envFile, environment: configuringEnvironment() });
   const layout = isJournal(2, supervising) ? "journal" : "terminal";
+  const say = (text: string, priority: number) =>
+    console.error(layout === "journal" ? ranked(text, priority) : text);
   let config: Config;
   try {
     config = await load();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    console.error(error.in(layout));
+    say(error.in(layout), 3);
     return EXIT.CONFIG;
   }
   const { settings, warnings } = config;
-  if (warnings.length > 0) console.error(renderFaults(warnings, layout));
+  if (warnings.length > 0) say(renderFaults(warnings, layout), 4);
   const log = makeLog({
     level: settings.LOG_LEVEL,
     pretty: settings.LOG_PRETTY,

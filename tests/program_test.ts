@@ -17,7 +17,7 @@ Deno.test("runWorker() ends with 78 and every fault when the configuration is wr
   }
 });
 
-Deno.test("runWorker() words each fault on one line where its standard error is the journal", async () => {
+Deno.test("runWorker() words each fault on one line, as an error, where its standard error is the journal", async () => {
   const folder = await Deno.makeTempDir({ prefix: "whatsapp-worker-test-" });
   const main = new URL("../main.ts", import.meta.url).pathname;
   // As systemd does it: the variable names the very file that standard error is.
@@ -35,8 +35,8 @@ Deno.test("runWorker() words each fault on one line where its standard error is 
   await Deno.remove(folder, { recursive: true });
   assert.equal(code, 78);
   assert.deepEqual(new TextDecoder().decode(stderr).trimEnd().split("\n"), [
-    "Configuration refused: 1 fault",
-    "worker.env: There is no such file [file_missing] → Copy .env.example to worker.env and fill it in",
+    "<3>Configuration refused: 1 fault",
+    "<3>worker.env: There is no such file [file_missing] → Copy .env.example to worker.env and fill it in",
   ]);
 });
 

@@ -173,8 +173,9 @@ siteTest(
         { active, sub, exitStatus, restarts },
         { active: "failed", sub: "failed", exitStatus: 78, restarts: 0 },
       );
-      const faults = (await service.journal(moment)).filter((line) => line.includes("worker.env"));
-      assert.equal(faults.length, 2, faults.join("\n"));
+      const errors = await service.journal(moment, "err");
+      const faults = errors.filter((line) => line.includes("worker.env"));
+      assert.equal(faults.length, 2, errors.join("\n"));
       await container.do(["tee", ENV_FILE], { stdin: before });
       await service.systemctl("start");
       await appliance.connectedAgain();

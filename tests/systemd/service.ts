@@ -81,9 +81,14 @@ export class Service {
     return state;
   }
 
-  /** The lines in the journal, systemd's own about the service too. @param since @default the first boot */
-  async journal(since?: JournalMoment): Promise<string[]> {
-    const args = ["--no-pager", "--output=cat", `--unit=${this.name}`];
+  /**
+   * The lines in the journal, systemd's own about the service too.
+   *
+   * @param since @default the first boot
+   * @param priority as `journalctl --priority` takes it @default all of them
+   */
+  async journal(since?: JournalMoment, priority: string = "debug"): Promise<string[]> {
+    const args = ["--no-pager", "--output=cat", `--unit=${this.name}`, `--priority=${priority}`];
     if (since) args.push(`--after-cursor=${since.cursor}`);
     return (await this.container.do(["journalctl", ...args])).split("\n").filter(Boolean);
   }
