@@ -4,8 +4,8 @@
 #
 # Where they are unpacked, the first that can be used:
 #   unpacked/ beside this file      made by `worker --unpack`, as install.sh does
-#   $WORKER_CACHE_DIR, $CACHE_DIRECTORY (systemd's), $XDG_CACHE_HOME/whatsapp-worker, $HOME/.cache/whatsapp-worker,
-#   ${TMPDIR:-/tmp}/whatsapp-worker-<uid>
+#   $WORKER_CACHE_DIR, $CACHE_DIRECTORY (systemd's), $XDG_CACHE_HOME/whatsapp-worker, /var/cache/whatsapp-worker (for
+#   the service's user), $HOME/.cache/whatsapp-worker, ${TMPDIR:-/tmp}/whatsapp-worker-<uid>
 # Deno keeps compiled code in the same folder, or in $DENO_DIR.
 #
 # shellcheck disable=SC2317 # each_cache calls functions by their names
@@ -60,8 +60,11 @@ each_cache() {
   mine "$home" || home=
   # Of several, systemd's first.
   systemds=${CACHE_DIRECTORY:-}
+  # The home of the service's user is its state, which is no place for a cache.
+  services=/var/cache/whatsapp-worker
+  { [ "$user" != 0 ] && mine "$services"; } || services=
   for folder in "${WORKER_CACHE_DIR:-}" "${systemds%%:*}" "${XDG_CACHE_HOME:+$XDG_CACHE_HOME/whatsapp-worker}" \
-    "${home:+$home/.cache/whatsapp-worker}" "${TMPDIR:-/tmp}/whatsapp-worker-$user"; do
+    "$services" "${home:+$home/.cache/whatsapp-worker}" "${TMPDIR:-/tmp}/whatsapp-worker-$user"; do
     # A relative one would be another wherever the worker is started.
     case $folder in
       /*) "$@" "$folder" && return 0 ;;

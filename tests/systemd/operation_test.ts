@@ -51,6 +51,10 @@ siteTest(
         }
         const folders = ["/var/lib/whatsapp-worker", "/var/cache/whatsapp-worker"];
         assert.equal(await container.do(["find", ...folders, "!", "-user", "whatsapp-worker"]), "");
+        assert.equal(
+          await container.do(["ls", "-A", folders[0]!]),
+          "worker.db\nworker.db-shm\nworker.db-wal\nworker.lock\n",
+        );
         assert.equal((await service.state()).pid, pid);
         await appliance.exchangeMessages();
       },
