@@ -18,26 +18,37 @@ export interface FileContent {
   bytes: Uint8Array;
 }
 
-/** Reads a file. Throws an `Error` whose name says why it cannot, as Deno's do: `NotFound`, `PermissionDenied`, … */
+/** A folder on the way to a file may not be entered: whether the file is there cannot be seen. */
+export class FolderClosed extends Error {
+  override readonly name = "FolderClosed";
+}
+
+/** Reads a file. Throws an `Error` whose name says why: {@link FolderClosed} or Deno's, `NotFound`, `PermissionDenied`, … */
 export type ReadFile = (path: string) => Promise<FileContent>;
 
 /** Reads a regular file; looks before it reads, so that a pipe, a device or a huge file does no harm. */
 export const readRegularFile: ReadFile = async (path) => {
-  const { isFile, mode, size } = await Deno.stat(path);
+  const { isFile, mode, size } = await Deno.stat(path).catch((error) => {
+    throw error instanceof Deno.errors.PermissionDenied ? new FolderClosed(error.message) : error;
+  });
   if (!isFile) throw new Deno.errors.IsADirectory("Not a regular file");
   return { size, mode, bytes: size > MAX_BYTES ? new Uint8Array() : await Deno.readFile(path) };
 };
 
-/** The file to read the settings from when none is named: `./.env`, or the installed one where only that is there. */
+/**
+ * The file to read the settings from when none is named: `./.env`, or the installed one where only that is there, or
+ * can be seen: whoever becomes the service's user in root's home may not enter the folder they are in.
+ */
 export async function defaultEnvFile(
   readFile: ReadFile = readRegularFile,
   installed: string = INSTALLED_ENV_FILE,
 ): Promise<string> {
-  for (const path of [WORKING_ENV_FILE, installed]) {
+  const faultOf = async (path: string) => {
     const fetched = await fetchEnvFile(path, readFile);
-    if (fetched.ok || fetched.fault.code !== "file_missing") return path;
-  }
-  return WORKING_ENV_FILE;
+    return fetched.ok ? undefined : fetched.fault.code;
+  };
+  const isUnseen = ["file_missing", "folder_closed"].includes(await faultOf(WORKING_ENV_FILE) ?? "");
+  return isUnseen && await faultOf(installed) !== "file_missing" ? installed : WORKING_ENV_FILE;
 }
 
 /** What to do about a file, in the imperative. */
@@ -79,6 +90,12 @@ export async function fetchFile(
           "file_missing",
           "There is no such file",
           missing,
+        );
+      case "FolderClosed":
+        return refused(
+          "folder_closed",
+          "A folder on the way to it does not let this user in",
+          `Run it as root or the worker's user, from a folder they may enter; see: namei -l ${path}`,
         );
       case "IsADirectory":
         return refused(

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { FolderClosed } from "../../src/config/env_source.ts";
 import { defaultEnvFile, loadConfig, renderFaults } from "../../src/config/load.ts";
 import { faultsOf, inShort, load, refusal, VALID, withValue } from "./files.ts";
 
@@ -177,7 +178,11 @@ Deno.test("loadConfig() without a named file takes ./.env, and the installed one
   const onlyInstalled = (path: string) => path === installed ? here() : nowhere();
   const shut = (path: string) =>
     path === "/elsewhere" ? Promise.reject(new Deno.errors.PermissionDenied("Permission denied")) : nowhere();
+  const closed = (path: string) =>
+    path === installed ? here() : Promise.reject(new FolderClosed("Permission denied"));
   assert.equal(await defaultEnvFile(here), "./.env");
+  assert.equal(await defaultEnvFile(closed), installed, "where one is cannot be seen");
+  assert.equal(await defaultEnvFile(closed, "/elsewhere"), "/elsewhere");
   assert.equal(await defaultEnvFile(nowhere), "./.env");
   assert.equal(await defaultEnvFile(onlyInstalled), installed);
   assert.equal(await defaultEnvFile(shut, "/elsewhere"), "/elsewhere", "one that may not be read is there");

@@ -118,9 +118,9 @@ export class Appliance implements AsyncDisposable {
     await this.container.do(["sed", "-i", `s|^\\(# \\)\\{0,1\\}${key}=.*|${key}=${value}|`, ENV_FILE]);
   }
 
-  /** Runs the operators' command, as root or as somebody else. */
+  /** Runs the operators' command, as root or as somebody else; in root's home, which only root may enter. */
   async worker(args: readonly string[], user: string = "root"): Promise<CommandResult> {
-    return await this.container.run(["runuser", "-u", user, "--", COMMAND, ...args]);
+    return await this.container.run(["env", "--chdir=/root", "runuser", "-u", user, "--", COMMAND, ...args]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -43,7 +43,7 @@ siteTest(
       async () => {
         const { pid } = await service.state();
         for (const user of ["root", "whatsapp-worker"]) {
-          const { code, stdout, stderr } = await appliance.worker(["--check", "--env-file", ENV_FILE], user);
+          const { code, stdout, stderr } = await appliance.worker(["--check"], user);
           assert.equal(code, 0, `${user}: ${stdout}${stderr}`);
           assert.doesNotMatch(stdout, /^failure/m);
           assert.match(stdout, /^ok +Service state +active \(running\)/m, user);
