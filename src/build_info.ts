@@ -27,15 +27,19 @@ declare global {
   var WHATSAPP_WORKER_BUILD: BuildStamp | undefined;
 }
 
+/** What this program was built from, and as what. */
+export function buildStamp(): Pick<BuildInfo, "commit" | "build"> {
+  const { commit, kind } = globalThis.WHATSAPP_WORKER_BUILD ?? { commit: "source", kind: "source" };
+  return { commit, build: kind };
+}
+
 /** Everything about this build. */
 export async function buildInfo(): Promise<BuildInfo> {
   const { BUNDLED } = await import("./whatsapp/session/web_version.ts");
-  const { commit, kind } = globalThis.WHATSAPP_WORKER_BUILD ?? { commit: "source", kind: "source" };
   return {
     program: "whatsapp-worker",
     version: VERSION,
-    commit,
-    build: kind,
+    ...buildStamp(),
     deno: Deno.version.deno,
     baileys: manifest.imports["@whiskeysockets/baileys"].replace(/^.*@/, ""),
     whatsappWeb: BUNDLED.text,

@@ -206,8 +206,8 @@ export function gauges(make: Instruments) {
     ),
     buildInfo: make.info(
       "whatsapp_worker_build_info",
-      "1, with the worker's version and id, Deno's version and the WhatsApp Web version it connects with",
-      ["version", "deno", "whatsapp_web", "worker_id"],
+      "1, with the worker's version, commit, kind of build and id, Deno's version and the WhatsApp Web version it connects with",
+      ["version", "commit", "build", "deno", "whatsapp_web", "worker_id"],
     ),
   };
 }

@@ -1,4 +1,5 @@
 import process from "node:process";
+import { buildStamp } from "../build_info.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { pause } from "../waiting.ts";
 import type { Session } from "../whatsapp/session/session.ts";
@@ -122,6 +123,12 @@ export class Metrics implements Telemetry {
     const { user, system } = process.cpuUsage();
     set.cpuSeconds((user + system) / 1e6);
     set.startTime({}, startedAtMs / 1000);
-    set.buildInfo({ version, deno: Deno.version.deno, whatsapp_web: whatsapp.version, worker_id: workerId });
+    set.buildInfo({
+      version,
+      ...buildStamp(),
+      deno: Deno.version.deno,
+      whatsapp_web: whatsapp.version,
+      worker_id: workerId,
+    });
   }
 }

@@ -88,7 +88,7 @@ Deno.test("A number is paired, sends and receives, and the metrics say so withou
   assert.equal(headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
   assert.match(
     body,
-    /^whatsapp_worker_build_info\{version="0\.0\.0-test",deno="2\.[^}]*,worker_id="worker-1"\} 1$/m,
+    /^whatsapp_worker_build_info\{version="0\.0\.0-test",commit="source",build="source",deno="2\.[^}]*,worker_id="worker-1"\} 1$/m,
   );
   for (const secret of [NUMBER.phoneNumber, CONTACT, "words of", TOKEN, "guest", stack.folder]) {
     assert.ok(!body.includes(secret), `/metrics names ${secret}`);
