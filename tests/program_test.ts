@@ -4,6 +4,7 @@ import { strict as assert } from "node:assert";
 import { join } from "node:path";
 import { sharedBroker } from "./rabbitmq/shared.ts";
 import { startStack } from "./stack.ts";
+import { workerCommand } from "./worker_command.ts";
 
 const broker = await sharedBroker();
 
@@ -19,13 +20,13 @@ Deno.test("runWorker() ends with 78 and every fault when the configuration is wr
 
 Deno.test("runWorker() words each fault on one line, as an error, where its standard error is the journal", async () => {
   const folder = await Deno.makeTempDir({ prefix: "whatsapp-worker-test-" });
-  const main = new URL("../main.ts", import.meta.url).pathname;
+  const { program, args } = workerCommand(["--env-file", "worker.env"]);
   // As systemd does it: the variable names the very file that standard error is.
   const { code, stderr } = await new Deno.Command("sh", {
     args: [
       "-c",
       'JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2) exec "$@"',
-      ...["sh", Deno.execPath(), "run", "-A", main, "--env-file", "worker.env"],
+      ...["sh", program, ...args],
     ],
     cwd: folder,
     stdin: "null",
