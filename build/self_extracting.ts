@@ -35,22 +35,27 @@ export async function selfExtracting(app: string, folder: string): Promise<Uint8
   await run("tar", [...REPRODUCIBLE, "-cf", archive, ...names], { cwd: contents });
   const payload = await Deno.readFile(archive);
   const sizes = names.map((name) => Deno.statSync(join(contents, name)).size);
-  const stub = await makeStub(createHash("sha256").update(payload).digest("hex"), sizes);
+  const stub = await makeStub(payload, sizes);
   const file = new Uint8Array(stub.length + payload.length);
   file.set(stub);
   file.set(payload, stub.length);
   return file;
 }
 
-async function makeStub(sha256: string, sizes: readonly number[]): Promise<Uint8Array> {
+async function makeStub(payload: Uint8Array, sizes: readonly number[]): Promise<Uint8Array> {
   const template = await Deno.readTextFile(new URL("stub.sh", import.meta.url));
-  // Where the archive starts, counted from one, in as many digits as its place holder has letters.
-  const startsAt = "@STARTS_AT@";
   const text = template
     .replace("@VERSION@", VERSION)
-    .replace("@SHA256@", sha256)
+    .replace("@SHA256@", createHash("sha256").update(payload).digest("hex"))
     .replace("@SIZES@", sizes.join("\n"))
     .replace("@PERMISSIONS@", PERMISSION_FLAGS.join(" "));
   const { length } = new TextEncoder().encode(text);
-  return new TextEncoder().encode(text.replace(startsAt, String(length + 1).padStart(startsAt.length, " ")));
+  // Counted from one, and in as many characters as the place holder has, so that the length stays what it is.
+  const inPlace = (holder: string, number: number) =>
+    [holder, String(number).padStart(holder.length)] as const;
+  return new TextEncoder().encode(
+    text
+      .replace(...inPlace("@STARTS_AT@", length + 1))
+      .replace(...inPlace("@FILE_SIZE@", length + payload.length)),
+  );
 }

@@ -1,4 +1,15 @@
 #!/bin/sh
+# shellcheck disable=SC2317 # each_cache calls functions by their names
+#
+# Of a file that was cut off a shell runs what is there, and says nothing about the rest.
+FILE_SIZE='@FILE_SIZE@'
+size=$(stat -L -c %s -- "$0" 2>/dev/null) # empty where stat is another one, on a machine that is refused below
+[ -z "$size" ] || [ "$size" = "${FILE_SIZE##* }" ] || {
+  printf 'whatsapp-worker: This file is damaged or only half there: %s\n→ %s\n' "$0" \
+    "Copy it here again, and compare it with its .sha256 file" >&2
+  exit 70
+}
+
 # whatsapp-worker @VERSION@ for x86-64 Linux with glibc: this script, and behind it a tar.gz of Deno and the program.
 # It unpacks them once and becomes Deno: same process, arguments, standard input and exit code.
 #
@@ -7,8 +18,6 @@
 #   $WORKER_CACHE_DIR, $CACHE_DIRECTORY (systemd's), $XDG_CACHE_HOME/whatsapp-worker, /var/cache/whatsapp-worker (for
 #   the service's user), $HOME/.cache/whatsapp-worker, ${TMPDIR:-/tmp}/whatsapp-worker-<uid>
 # Deno keeps compiled code in the same folder, or in $DENO_DIR.
-#
-# shellcheck disable=SC2317 # each_cache calls functions by their names
 set -u
 starters_umask=$(umask)
 umask 077
