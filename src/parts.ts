@@ -63,6 +63,11 @@ export interface WorkerOptions {
   readonly httpRetryPauseMs?: number;
   /** Called with why, whenever it was not there. */
   readonly onBrokerAwaited?: (why: string) => void;
+  /**
+   * Called with why, whenever the state folder could not be used for a reason that may pass (a full disk, another process).
+   * @default the start fails
+   */
+  readonly onStateAwaited?: (why: string) => void;
 }
 
 /** Everything a worker consists of, wired and at rest. */

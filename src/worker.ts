@@ -5,7 +5,7 @@ import { bindToExchange } from "./broker/shared_topology.ts";
 import { every, unlessAborted } from "./waiting.ts";
 import type { Pulse } from "./health/pulse.ts";
 import { buildParts, type Parts, type WorkerOptions } from "./parts.ts";
-import { Database } from "./store/database.ts";
+import { Database, StoreError } from "./store/database.ts";
 import { prune } from "./store/retention.ts";
 import { hardenBaileys } from "./whatsapp/socket/hardening.ts";
 import { spareBaileysStackTraces } from "./whatsapp/socket/stack_traces.ts";
@@ -16,6 +16,9 @@ const BROKER_PATIENCE_MS = 15_000;
 const FINISH_PATIENCE_MS = 12_000;
 /** and, of the 20 s in all, how long the sockets may take to close, and what is in the outbox to leave. */
 const CLOSE_PATIENCE_MS = 3_000;
+/** How often a state that cannot be used yet is tried again, and what may pass by itself. */
+const STATE_PAUSE_MS = 5_000;
+const PASSING: readonly StoreError["code"][] = ["state_unusable", "state_locked"];
 const PRUNE_INTERVAL_MS = 10 * 60_000;
 
 /** A running worker. */
@@ -42,7 +45,7 @@ export interface Worker {
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
   hardenBaileys(options.settings.WHATSAPP_ROOT_KEY, options.now);
   spareBaileysStackTraces();
-  const database = await Database.open(options.settings.SESSION_DIR);
+  const database = await openDatabase(options);
   const parts = buildParts(options, database);
   parts.http?.start();
   try {
@@ -60,6 +63,23 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     throw error;
   }
   return run(parts, options);
+}
+
+/** Opens the state. What can pass by itself, a full disk or another process that has it, is waited for if somebody is told. */
+async function openDatabase(
+  { settings: { SESSION_DIR: sessionDir }, log, onStateAwaited }: WorkerOptions,
+): Promise<Database> {
+  for (let told = false;; told = true) {
+    try {
+      return await Database.open(sessionDir);
+    } catch (error) {
+      const passing = error instanceof StoreError && PASSING.includes(error.code);
+      if (!passing || onStateAwaited === undefined) throw error;
+      if (!told) log.error({ code: error.code, remedy: error.remedy }, error.message);
+      onStateAwaited(error.message);
+    }
+    await delay(STATE_PAUSE_MS);
+  }
 }
 
 /** Starts the parts of a worker whose broker is there, in order, and stops them in reverse. */

@@ -42,9 +42,10 @@ export class Systemd {
     return new Systemd(path, isWatched ? Number(watchdogUs) / 1_000 : undefined, log);
   }
 
-  /** How a worker is to start: it waits for the broker as long as it takes, and says so. */
+  /** How a worker is to start: it waits for state and broker as long as it takes, and says so. */
   readonly patience = {
     brokerPatienceMs: Infinity,
+    onStateAwaited: (why: string) => void this.#tell(`STATUS=waiting: ${why}`, MORE_TIME),
     onBrokerAwaited: (why: string) => void this.#tell(`STATUS=waiting for the broker: ${why}`, MORE_TIME),
   };
 

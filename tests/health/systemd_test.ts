@@ -7,6 +7,7 @@ import pino from "pino";
 import { makePulse, type Pulse } from "../../src/health/pulse.ts";
 import { Systemd } from "../../src/health/systemd.ts";
 import type { Session } from "../../src/whatsapp/session/session.ts";
+import { mountSmallDisk, noSmallDisk } from "../faults/small_disk.ts";
 import { sharedBroker } from "../rabbitmq/shared.ts";
 import { startProxy } from "../rabbitmq/proxy.ts";
 import { pair, startStack } from "../stack.ts";
@@ -56,6 +57,26 @@ Deno.test("the program is ready for systemd when the broker is there, feeds the 
   assert.equal((await program.process.status).code, 0);
   const after = systemd.heard.slice(systemd.heard.indexOf(stopping) + 1);
   assert.ok(after.every(({ said }) => said.STATUS === undefined), "nothing is said over it");
+});
+
+Deno.test({
+  name: "the program waits for room on its disk under systemd, as long as it takes",
+  ignore: noSmallDisk() !== undefined,
+  fn: async () => {
+    await using stack = await startStack({ broker });
+    await using systemd = FakeSystemd.in(stack.folder);
+    await using disk = await mountSmallDisk(8);
+    disk.fill();
+    const settings = { ...systemd.environment(WATCHDOG_MS), SESSION_DIR: join(disk.path, "sessions") };
+    const program = stack.startProgram(settings);
+    const waiting = await systemd.hearsStatus(/^waiting: Cannot use the state folder '.*sessions': /);
+    assert.ok(Number(waiting.said.EXTEND_TIMEOUT_USEC) >= 60_000_000, "the start is given more time");
+    assert.match(program.output(), /"level":50.*"remedy":"[^"]*make room on its disk"/);
+    disk.empty();
+    await systemd.hears(({ READY }) => READY === "1");
+    program.process.kill("SIGTERM");
+    assert.equal((await program.process.status).code, 0);
+  },
 });
 
 Deno.test("the program waits for a broker under systemd for as long as it takes, and outlives its absence later", async () => {
