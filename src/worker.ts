@@ -16,9 +16,10 @@ const BROKER_PATIENCE_MS = 15_000;
 const FINISH_PATIENCE_MS = 12_000;
 /** and, of the 20 s in all, how long the sockets may take to close, and what is in the outbox to leave. */
 const CLOSE_PATIENCE_MS = 3_000;
-/** How often a state that cannot be used yet is tried again, and what may pass by itself. */
+/** How often a state that cannot be used yet is tried again. */
 const STATE_PAUSE_MS = 5_000;
-const PASSING: readonly StoreError["code"][] = ["state_unusable", "state_locked"];
+/** A disk that takes nothing, as systems and SQLite say it. */
+const NO_ROOM = /No space left|disk is full|quota|Read-only file system/i;
 const PRUNE_INTERVAL_MS = 10 * 60_000;
 
 /** A running worker. */
@@ -73,13 +74,16 @@ async function openDatabase(
     try {
       return await Database.open(sessionDir);
     } catch (error) {
-      const passing = error instanceof StoreError && PASSING.includes(error.code);
-      if (!passing || onStateAwaited === undefined) throw error;
+      if (!(error instanceof StoreError) || onStateAwaited === undefined || !mayPass(error)) throw error;
       if (!told) log.error({ code: error.code, remedy: error.remedy }, error.message);
       onStateAwaited(error.message);
     }
     await delay(STATE_PAUSE_MS);
   }
+}
+
+function mayPass({ code, message }: StoreError): boolean {
+  return code === "state_locked" || (code === "state_unusable" && NO_ROOM.test(message));
 }
 
 /** Starts the parts of a worker whose broker is there, in order, and stops them in reverse. */
