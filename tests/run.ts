@@ -20,9 +20,14 @@ import { WORKER_BIN_VARIABLE } from "./worker_command.ts";
 
 /**
  * What runs by itself: it measures this process or the machine, needs all of the machine to keep its times, or changes
- * what is the same for the whole process. Everything else mostly waits, so that as many files at a time as there are cores are no load.
+ * what is the same for the whole process. Everything else mostly waits: a file for each core at a time is no load.
  */
-const ALONE = ["tests/memory", "tests/rabbitmq/broker_test.ts", "tests/torture/torture_test.ts"];
+const ALONE = [
+  "tests/faults",
+  "tests/memory",
+  "tests/rabbitmq/broker_test.ts",
+  "tests/torture/torture_test.ts",
+];
 /** Not part of the tests: figures, and what has a runner of its own. */
 const APART = ["tests/bench", "tests/systemd"];
 

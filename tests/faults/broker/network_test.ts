@@ -1,6 +1,8 @@
 /** What the network does between worker and broker. The backend has a way of its own: it goes on while the worker is cut off. */
 
 import { strict as assert } from "node:assert";
+import { join } from "node:path";
+import { lookAtDatabase } from "../../../src/store/database_look.ts";
 import { timed, until } from "../../bridge/bridge.ts";
 import { startProxy } from "../../rabbitmq/proxy.ts";
 import { sharedBroker } from "../../rabbitmq/shared.ts";
@@ -69,11 +71,15 @@ Deno.test("what the broker took but could not confirm any more is told again und
   await using stack = await startStack({ broker });
   const { proxy, settings } = await throughProxy(stack);
   await using _proxy = proxy;
-  await stack.startWorker(settings);
+  await stack.startWorker({ ...settings, STATUS_INTERVAL: "60000" });
   const traffic = await startTraffic(stack);
   const { received } = stack.backend;
   await traffic.round(1);
   await traffic.settled();
+  // Whatever waits for the broker's word holds up what comes after it.
+  await until(() => received.some(({ body }) => body.status === "DELIVERED"), { describe: "DELIVERED" });
+  const outboxDepth = () => lookAtDatabase(join(stack.folder, "sessions")).outboxDepth;
+  await until(() => outboxDepth() === 0, { describe: "an empty outbox" });
 
   const before = received.length;
   // What the worker publishes passes; the broker's word that it has it does not.
