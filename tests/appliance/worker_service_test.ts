@@ -1,8 +1,8 @@
 /** The unit, as systemd itself judges it; that it also works is tried in a container. */
 
 import { strict as assert } from "node:assert";
-import { statSync } from "node:fs";
 import { join } from "node:path";
+import { ensurePrograms } from "../debian.ts";
 
 const UNIT = new URL("../../worker.service", import.meta.url).pathname;
 /** What systemd calls the exposure of a service, from 0 to 10: no more than this. */
@@ -15,10 +15,8 @@ const unit = Deno.readTextFileSync(UNIT);
 const valuesOf = (key: string) =>
   [...unit.replaceAll(/\\\n\s*/g, "").matchAll(new RegExp(`^${key}=(.*)$`, "gm"))].map(([, value]) => value);
 
-const analyzer = statSync("/usr/bin/systemd-analyze", { throwIfNoEntry: false });
-if (!analyzer) {
-  console.log("worker_service_test: skipped in part, there is no systemd-analyze on this machine");
-}
+const noAnalyzer = await ensurePrograms({ "systemd-analyze": "systemd" }, { log: console.log });
+if (noAnalyzer !== undefined) console.log(`skipped: ${noAnalyzer}`);
 
 async function analyze(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const output = await new Deno.Command("systemd-analyze", { args, env: { SYSTEMD_COLORS: "0" } }).output();
@@ -28,7 +26,7 @@ async function analyze(...args: string[]): Promise<{ code: number; stdout: strin
 
 Deno.test({
   name: `worker.service is exposed to ${MAX_EXPOSURE} at most, by systemd's own reckoning`,
-  ignore: !analyzer,
+  ignore: noAnalyzer !== undefined,
   async fn() {
     const { code, stdout, stderr } = await analyze("security", "--offline=true", UNIT);
     const exposure = /Overall exposure level for worker\.service: ([\d.]+)/.exec(stdout)?.[1];
@@ -39,7 +37,7 @@ Deno.test({
 
 Deno.test({
   name: "systemd finds nothing to say about worker.service but what is too new for it",
-  ignore: !analyzer,
+  ignore: noAnalyzer !== undefined,
   async fn() {
     const folder = await Deno.makeTempDir({ prefix: "whatsapp-worker-unit-" });
     try {

@@ -1,20 +1,11 @@
 import { strict as assert } from "node:assert";
 import { decodeMessage, encodeCall, FIXED_HEADER_BYTES, lengthOf } from "../../src/preflight/dbus_wire.ts";
 import { askSystemd, NoSystemd } from "../../src/preflight/systemd_bus.ts";
+import { ensurePrograms } from "../debian.ts";
 import { Machine } from "./machine.ts";
 
-const DBUS_DAEMON = "/usr/bin/dbus-daemon";
-
-function isThere(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
-if (!isThere(DBUS_DAEMON)) console.log(`systemd_bus_test: skipped in part, there is no ${DBUS_DAEMON}`);
+const noDaemon = await ensurePrograms({ "dbus-daemon": "dbus-daemon" }, { log: console.log });
+if (noDaemon !== undefined) console.log(`skipped: ${noDaemon}`);
 
 Deno.test("askSystemd() reads every kind of property, signals and pieces in between", async () => {
   await using machine = await Machine.make();
@@ -69,13 +60,12 @@ Deno.test("decodeMessage() comes to an end whatever the signature of an array is
 
 Deno.test({
   name: "askSystemd() logs in to a real message bus, which knows no systemd there",
-  // Debian's package dbus has it; what it says is tried on a whole system in the tests of the service.
-  ignore: !isThere(DBUS_DAEMON),
+  ignore: noDaemon !== undefined,
   fn: async () => {
     await using machine = await Machine.make();
     const path = `${machine.root}/run/dbus`;
     await Deno.mkdir(path, { recursive: true });
-    const daemon = new Deno.Command(DBUS_DAEMON, {
+    const daemon = new Deno.Command("dbus-daemon", {
       args: [
         "--session",
         "--nofork",
