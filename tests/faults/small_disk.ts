@@ -1,6 +1,12 @@
 /** A disk that can be filled and emptied. */
 
 import { join } from "node:path";
+import { ensurePrograms } from "../debian.ts";
+
+const PROGRAMS = { mount: "mount", umount: "mount" };
+const noMount = Deno.uid() === 0
+  ? await ensurePrograms(PROGRAMS, { log: console.log })
+  : "only root may mount a tmpfs";
 
 /** A file system of its own, in memory. */
 export interface SmallDisk extends AsyncDisposable {
@@ -14,8 +20,7 @@ export interface SmallDisk extends AsyncDisposable {
 /** Why no {@link mountSmallDisk} can be had here; `undefined` when it can. */
 export function noSmallDisk(): string | undefined {
   if (Deno.build.os !== "linux") return "tmpfs is Linux's";
-  if (Deno.uid() !== 0) return "only root may mount a tmpfs";
-  return undefined;
+  return noMount;
 }
 
 /** Mounts one that holds `megabytes`. It is gone when it is disposed of, with all that is in it. */
