@@ -1,7 +1,12 @@
 import type { Announcer, EventFields } from "./announcer.ts";
 import type { Delivery } from "./broker/consumer.ts";
 import type { ReaderAnswers } from "./broker/reader.ts";
-import type { HealthCommand, SendCommand, SessionCommand } from "./contract/commands.ts";
+import {
+  type HealthCommand,
+  isMessage,
+  type NumberCommand,
+  type SessionCommand,
+} from "./contract/commands.ts";
 import type { Refusal } from "./contract/parsed.ts";
 import type { Sender } from "./whatsapp/outbound/sender.ts";
 import type { Session } from "./whatsapp/session/session.ts";
@@ -68,12 +73,12 @@ export class Answers implements ReaderAnswers {
     }, delivery);
   }
 
-  async noSession(command: SendCommand, delivery: Delivery): Promise<void> {
-    await this.#sender.fail(command, delivery.commandId, "no_session");
+  async noSession(command: NumberCommand, delivery: Delivery): Promise<void> {
+    if (isMessage(command)) await this.#sender.fail(command, delivery.commandId, "no_session");
   }
 
-  async expired(command: SendCommand, delivery: Delivery): Promise<void> {
-    await this.#sender.fail(command, delivery.commandId, "expired");
+  async expired(command: NumberCommand, delivery: Delivery): Promise<void> {
+    if (isMessage(command)) await this.#sender.fail(command, delivery.commandId, "expired");
   }
 
   /** The health of one number, as it is now. */

@@ -3,7 +3,12 @@ import type { Delivery, Handler, Outcome } from "./broker/consumer.ts";
 import { isExpiredSend } from "./broker/expired_sends.ts";
 import { EXPIRES_AT, readSend } from "./broker/reader.ts";
 import { workerIdMatches } from "./contract/addresses.ts";
-import { readHealthCommand, readSessionCommand, type SessionCommand } from "./contract/commands.ts";
+import {
+  isMessage,
+  readHealthCommand,
+  readSessionCommand,
+  type SessionCommand,
+} from "./contract/commands.ts";
 import { idText } from "./contract/ids.ts";
 import { decodeBody } from "./contract/json.ts";
 import type { Refusal } from "./contract/parsed.ts";
@@ -64,6 +69,7 @@ export class Intake {
     const { sender, sendWaitMs, now, signal } = this.#options;
     const command = readSend(delivery);
     if (!command.ok) return await this.#refuse(command, delivery, "send");
+    if (!isMessage(command.value)) return { dead: "unknown_type" };
     const deadline = Number(delivery.message.properties.headers?.[EXPIRES_AT]);
     const expiresAtMs = Number.isFinite(deadline) ? deadline : now() + sendWaitMs;
     const send = { command: command.value, commandId: delivery.commandId, expiresAtMs };

@@ -1,4 +1,4 @@
-import type { SendCommand } from "../contract/commands.ts";
+import type { NumberCommand } from "../contract/commands.ts";
 import { idText } from "../contract/ids.ts";
 import type { Link } from "./connection.ts";
 import type { Delivery, Outcome } from "./consumer.ts";
@@ -20,7 +20,7 @@ export function isExpiredSend({ message }: Pick<Delivery, "message">): boolean {
 export interface ExpiredSendsOptions {
   readonly names: BrokerNames;
   /** Answers a send that waited until it was of no use; resolves when the answer is durable. */
-  readonly answer: (command: SendCommand, delivery: Delivery) => Promise<void>;
+  readonly answer: (command: NumberCommand, delivery: Delivery) => Promise<void>;
   readonly now: () => number;
 }
 
@@ -41,7 +41,7 @@ export class ExpiredSends {
     link: Link,
     channel: ConfirmedChannel,
     delivery: Delivery,
-    command: SendCommand,
+    command: NumberCommand,
   ): Promise<Outcome> {
     const { names, answer, now } = this.#options;
     const { content, properties } = delivery.message;

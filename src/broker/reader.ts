@@ -2,10 +2,10 @@ import type { Logger } from "pino";
 import {
   type HealthCommand,
   readHealthCommand,
-  readSendCommand,
+  readNumberCommand,
   readSessionCommand,
 } from "../contract/commands.ts";
-import type { SendCommand, SessionCommand } from "../contract/commands.ts";
+import type { NumberCommand, SessionCommand } from "../contract/commands.ts";
 import { isEvent } from "../contract/events.ts";
 import { idText } from "../contract/ids.ts";
 import { decodeBody } from "../contract/json.ts";
@@ -40,9 +40,9 @@ export interface ReaderAnswers {
   /** A command for a worker nobody has seen for ten minutes. */
   workerUnknown(command: SessionCommand | HealthCommand, delivery: Delivery): Promise<void>;
   /** A send for a number that no worker has. */
-  noSession(command: SendCommand, delivery: Delivery): Promise<void>;
+  noSession(command: NumberCommand, delivery: Delivery): Promise<void>;
   /** A send that waited until it was of no use, and whose number no worker has or one that stays away. */
-  expired(command: SendCommand, delivery: Delivery): Promise<void>;
+  expired(command: NumberCommand, delivery: Delivery): Promise<void>;
 }
 
 /** Options of {@link Reader}. */
@@ -276,7 +276,7 @@ export class Reader {
 }
 
 /** A send as the backend wrote it. */
-export function readSend(delivery: Delivery): Parsed<SendCommand> {
+export function readSend(delivery: Delivery): Parsed<NumberCommand> {
   const body = decodeBody(delivery.message.content);
-  return body.ok ? readSendCommand(body.value) : body;
+  return body.ok ? readNumberCommand(body.value) : body;
 }

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { ConsumeMessage } from "amqplib";
-import { readHealthCommand, readSendCommand, readSessionCommand } from "../contract/commands.ts";
+import { readHealthCommand, readNumberCommand, readSessionCommand } from "../contract/commands.ts";
 import { idText } from "../contract/ids.ts";
 import { decodeBody, stringifyJson } from "../contract/json.ts";
 import type { Link } from "./connection.ts";
@@ -173,7 +173,7 @@ async function sweepInbox(
 
 function numberOfSend({ content }: ConsumeMessage): string | undefined {
   const body = decodeBody(content);
-  const send = body.ok ? readSendCommand(body.value) : body;
+  const send = body.ok ? readNumberCommand(body.value) : body;
   return send.ok ? idText(send.value.numberId) : undefined;
 }
 

@@ -1,6 +1,6 @@
 import type { DeadLetter } from "../broker/dead_letter_box.ts";
 import { maskPhone } from "../contract/addresses.ts";
-import { readHealthCommand, readSendCommand, readSessionCommand } from "../contract/commands.ts";
+import { readHealthCommand, readNumberCommand, readSessionCommand } from "../contract/commands.ts";
 import { type Id, isRowId } from "../contract/ids.ts";
 import { decodeBody } from "../contract/json.ts";
 import type { About } from "../contract/parsed.ts";
@@ -61,7 +61,7 @@ function subjectOf(content: Uint8Array): Subject {
   const command = readSessionCommand(body.value);
   const about = command.ok ? command.value : command.about;
   if (about.action !== undefined) return { action: word(about.action), ...ids(about) };
-  const send = readSendCommand(body.value);
+  const send = readNumberCommand(body.value);
   return send.ok ? { type: send.value.type, ...ids(send.value) } : ids(send.about);
 }
 

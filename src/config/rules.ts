@@ -127,6 +127,18 @@ export const listenHost: Rule<string> = {
     text === "localhost" || isIP(text) !== 0 ? text : refuse(`Value must be ${listenHost.expects}`),
 };
 
+const HOST = /^(?:\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::\d{1,5})?$/;
+
+/** Hosts with or without a port, separated by commas, as URLs write them, in lower case; empty for none. */
+export const hosts: Rule<ReadonlySet<string>> = {
+  expects: "empty or hosts such as files.example.com, 10.0.0.5:8080 or [fd00::5], separated by commas only",
+  parse(text) {
+    const parts = text === "" ? [] : text.toLowerCase().split(",");
+    const fits = (part: string) => HOST.test(part) && URL.canParse(`http://${part}`);
+    return parts.every(fits) ? new Set(parts) : refuse(`Value must be ${hosts.expects}`);
+  },
+};
+
 /** Whether nobody but this machine reaches what listens on `host`. */
 export function isLoopbackHost(host: string): boolean {
   return host === "localhost" || host === "::1" || isLiteralLoopback(host);

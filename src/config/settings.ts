@@ -5,6 +5,7 @@ import {
   file,
   flag,
   folder,
+  hosts,
   integer,
   isLiteralLoopback,
   list,
@@ -68,6 +69,7 @@ const inFile = (key: SecretKey): Row<string | undefined> =>
   );
 
 const SECOND = 1000, MINUTE = 60 * SECOND, DAY = 24 * 60 * MINUTE;
+const KIBI = 1024, MEBI = 1024 * KIBI;
 
 const workerId = text(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/, "1 to 64 of the characters A-Z a-z 0-9 . _ -");
 const workerName = text(
@@ -205,7 +207,7 @@ export const TABLE = {
   BACKEND_API_URL: required(
     httpUrl,
     "http://localhost:8080/api",
-    "The backend's API; checked, and not called by this version",
+    "The backend's API: what a mediaUrl without a host is relative to",
     {
       section: "Backend",
     },
@@ -213,7 +215,7 @@ export const TABLE = {
   BACKEND_API_KEY: required(
     text(/^[!#-&(-\[\]-_a-~]{0,4096}$/, "printable ASCII without blanks, quotes and backslashes, or empty"),
     "",
-    "Key of the backend's API, not used by this version either; may be empty",
+    "Key of the backend's API, shown to it alone as 'Authorization: Bearer' and 'X-API-Key'; may be empty",
     { secret: true, mayBeEmpty: true },
   ),
   BACKEND_API_KEY_FILE: inFile("BACKEND_API_KEY"),
@@ -246,7 +248,7 @@ export const TABLE = {
   RECEIVE_INCLUDE: optional(
     list("from_me", "status", "newsletter", "reactions", "edits", "calls"),
     "",
-    "What is published beside the messages of others; edits and calls have no effect yet",
+    "What is published beside the messages of others; edits are deletions too",
     { mayBeEmpty: true },
   ),
   HEALTH_CHECK_INTERVAL: required(
@@ -260,10 +262,79 @@ export const TABLE = {
     "Time between two worker_status events",
   ),
 
+  MEDIA_ALLOW_HOSTS: optional(
+    hosts,
+    "",
+    "Hosts at private addresses that a mediaUrl may name: names or IP addresses, with a port or for all ports, separated by commas",
+    { section: "Media", mayBeEmpty: true },
+  ),
+  MEDIA_MAX_SIZE: optional(
+    integer(KIBI, 2 * 1024 * MEBI, "bytes"),
+    String(100 * MEBI),
+    "Largest medium that is sent, or fetched of a message received",
+  ),
+  MEDIA_TIMEOUT: optional(
+    integer(SECOND, 60 * MINUTE, "ms"),
+    "120000",
+    "How long it may take to fetch a medium, and as long again to hand it to WhatsApp",
+  ),
+  MEDIA_INLINE_LIMIT: optional(
+    integer(0, 8 * MEBI, "bytes"),
+    String(256 * KIBI),
+    "Largest medium received that is published itself; what is larger is kept and can be fetched at /media",
+  ),
+  MEDIA_KEEP: optional(
+    integer(MINUTE, 365 * DAY, "ms"),
+    String(7 * DAY),
+    "How long media received are kept",
+  ),
+  MEDIA_KEEP_SIZE: optional(
+    integer(0, 1024 * 1024 * MEBI, "bytes"),
+    String(1024 * MEBI),
+    "How much all media received may take; the oldest go first",
+  ),
+
+  PACE_PER_MINUTE: optional(
+    integer(0, 10_000, "messages"),
+    "0",
+    "Most messages that a number sends in a minute; 0 for any number, as in all that follow here",
+    { section: "Pace: what keeps numbers from being banned" },
+  ),
+  PACE_PER_DAY: optional(
+    integer(0, 1_000_000, "messages"),
+    "0",
+    "Most messages that a number sends in 24 hours",
+  ),
+  PACE_NEW_CONTACT_GAP: optional(
+    integer(0, 60 * MINUTE, "ms"),
+    "0",
+    "Time between two messages of a number to people it has never written to or heard of",
+  ),
+  PACE_WARM_UP_DAYS: optional(
+    integer(0, 90, "days"),
+    "0",
+    "How long a newly linked number is held back: from PACE_WARM_UP_START a day to PACE_PER_DAY, or twice as many each day",
+  ),
+  PACE_WARM_UP_START: optional(
+    integer(1, 100_000, "messages"),
+    "20",
+    "Most messages that a newly linked number sends on its first day, while PACE_WARM_UP_DAYS last",
+  ),
+  PACE_TYPING: optional(
+    integer(0, SECOND, "ms"),
+    "0",
+    "How long each character of a text takes to be typed, 15 s for a text at most; the recipient sees it being typed",
+  ),
+  NUMBER_CHECKS_PER_MINUTE: optional(
+    integer(0, 1000, "checks"),
+    "10",
+    "Most phone numbers that a number asks WhatsApp for in a minute (CHECK_NUMBER); 0 for any number",
+  ),
+
   HTTP_HOST: optional(
     orNone(listenHost),
     "127.0.0.1",
-    "Address on which /livez, /readyz and /metrics are served; nothing is when it is empty",
+    "Address on which /livez, /readyz, /metrics and /media are served; nothing is when it is empty",
     { section: "HTTP for machines", mayBeEmpty: true },
   ),
   HTTP_PORT: optional(

@@ -7,12 +7,22 @@
 
 import * as z from "zod";
 import * as fields from "./fields.ts";
+import {
+  CHAT_ACTION_KINDS,
+  type ChatAction,
+  type Message,
+  MESSAGE_FIELDS,
+  MESSAGE_KINDS,
+  UNKNOWN_KIND,
+} from "./messages.ts";
 import { aboutOf, type FieldNames, pickFields, readFields } from "./fields.ts";
 import type { Id } from "./ids.ts";
 import { type Parsed, quote, type RefusalCode } from "./parsed.ts";
 
 export { isEvent, isEventAction } from "./events.ts";
 export type { Id } from "./ids.ts";
+export type { ChatAction, ChatActionType, Message, MessageType } from "./messages.ts";
+export type { ContactCard, MessageReference } from "./message_fields.ts";
 export type { About, Parsed, Refusal, RefusalCode } from "./parsed.ts";
 
 /** What a backend can ask of a session. `disconnect` is read as `close`. */
@@ -39,27 +49,8 @@ export interface SessionCommand {
   backendSessionId?: Id;
 }
 
-/** A message to send. */
-export interface SendCommand {
-  /** The backend's id of the message, to come back with every status. */
-  messageId?: Id;
-  /** The number to send from. */
-  numberId: Id;
-  /** The JID to send to. */
-  to: string;
-  /** Upper case, one of `MESSAGE_TYPES`. */
-  type: string;
-  /** The text of a `TEXT`, never empty there; the caption or file name of a medium. */
-  content: string | null;
-  /** Where the medium is; never blank unless `type` is `TEXT`. */
-  mediaUrl: string | null;
-  /** Milliseconds since the epoch after which it must not go out. */
-  expiresAtMs?: number;
-  /** AMQP priority, 0 to 255. */
-  priority?: number;
-  /** The worker that is meant; compare with `workerIdMatches`. */
-  workerId?: string;
-}
+/** What goes through a number's queue, in the order it was published: messages, and what is done in its chats. */
+export type NumberCommand = Message | ChatAction;
 
 /** A request to report the health of one number at once. */
 export interface HealthCommand {
@@ -75,18 +66,6 @@ const SESSION_FIELDS: FieldNames = {
   phoneNumber: ["phoneNumber"],
   workerId: ["workerId"],
   backendSessionId: ["sessionId"],
-};
-
-const SEND_FIELDS: FieldNames = {
-  messageId: ["messageId"],
-  numberId: ["whatsappNumberId", "numberId"],
-  to: ["recipientNumber", "to"],
-  type: ["type"],
-  content: ["content"],
-  mediaUrl: ["mediaUrl"],
-  expiresAtMs: ["expiresAt"],
-  priority: ["priority"],
-  workerId: ["workerId"],
 };
 
 const forOneNumber = z.object({
@@ -114,27 +93,6 @@ const sessionActions = new Map<string, SessionAction>([
   ["disconnect", "close"],
 ]);
 
-const sendSchema = z.object({
-  data: fields.noData,
-  messageId: z.exactOptional(fields.echoedId),
-  numberId: fields.numberId,
-  to: fields.recipient,
-  type: fields.messageType,
-  content: fields.text,
-  mediaUrl: fields.text,
-  expiresAtMs: z.exactOptional(fields.timeMs),
-  priority: z.exactOptional(fields.priority),
-  workerId: z.exactOptional(fields.workerId),
-}).superRefine(({ type, content, mediaUrl }, context) => {
-  const [field, value] = type === "TEXT" ? ["content", content] : ["mediaUrl", mediaUrl];
-  if (value?.trim()) return;
-  context.addIssue({
-    code: "custom",
-    path: [field],
-    message: `must not be blank in a message of type ${type}`,
-  });
-});
-
 const healthSchema = z.object({
   data: fields.noData,
   numberId: fields.numberId,
@@ -154,9 +112,49 @@ export function readSessionCommand(body: Record<string, unknown>): Parsed<Sessio
   return parsed.ok ? { ok: true, value: { action, ...parsed.value } } : parsed;
 }
 
-/** Reads a message to send. Refuses `unknown_type`, and `invalid_command` with the field at fault. */
-export function readSendCommand(body: Record<string, unknown>): Parsed<SendCommand> {
-  return readFields(sendSchema, pickFields(body, SEND_FIELDS), "send the message");
+/**
+ * Reads what is to be sent from a number or done in its chats. What is done may be named by `action` as well as by `type`.
+ * Refuses `unknown_type`, and `invalid_command` with the field at fault.
+ */
+export function readNumberCommand(body: Record<string, unknown>): Parsed<NumberCommand> {
+  const picked = pickFields(body, { ...MESSAGE_FIELDS, action: ["action"] });
+  const { action, ...values } = picked.values;
+  const chatAction = chatActionOf(action);
+  if (values["type"] === undefined && chatAction !== undefined) values["type"] = chatAction;
+  const type = knownType(values["type"]);
+  const schema = type === undefined ? UNKNOWN_KIND : ALL_KINDS[type]!;
+  const found = { ...picked, values: type === undefined ? values : { ...values, type } };
+  const parsed = readFields(
+    schema,
+    found,
+    type === undefined || type in MESSAGE_KINDS ? "send the message" : type,
+  );
+  return parsed.ok || action === undefined ? parsed : { ...parsed, about: aboutOf(picked) };
+}
+
+/** Whether a body of the session queue is for a number's queue: it asks for something to be done in a chat. */
+export function isForNumber(body: Record<string, unknown>): boolean {
+  return chatActionOf(pickFields(body, { action: ["action"] }).values["action"]) !== undefined;
+}
+
+/** Whether a command is for a message, and not for something else in a chat. */
+export function isMessage(command: NumberCommand): command is Message {
+  return command.type in MESSAGE_KINDS;
+}
+
+const ALL_KINDS: Readonly<Record<string, z.ZodType<NumberCommand>>> = {
+  ...MESSAGE_KINDS,
+  ...CHAT_ACTION_KINDS,
+};
+
+function knownType(value: unknown): string | undefined {
+  const type = typeof value === "string" ? value.trim().toUpperCase() : "";
+  return Object.hasOwn(ALL_KINDS, type) ? type : undefined;
+}
+
+function chatActionOf(action: unknown): string | undefined {
+  const type = knownType(action);
+  return type !== undefined && Object.hasOwn(CHAT_ACTION_KINDS, type) ? type : undefined;
 }
 
 /** Reads a health request. Refuses `unknown_action`, and `invalid_command` with the field at fault. */

@@ -18,7 +18,7 @@ export interface Picked {
   paths: Record<string, string>;
 }
 
-/** For each field its names, the preferred one first. */
+/** For each field its names, the preferred one first; `location.latitude` stands in an object `location`. */
 export type FieldNames = Readonly<Record<string, readonly string[]>>;
 
 /**
@@ -47,20 +47,33 @@ export function pickFields(body: Record<string, unknown>, names: FieldNames): Pi
 }
 
 function own(record: Record<string, unknown>, name: string): unknown {
-  return Object.hasOwn(record, name) ? record[name] : undefined;
+  const [outer = "", inner] = name.split(".");
+  const value = Object.hasOwn(record, outer) ? record[outer] : undefined;
+  if (inner === undefined) return value;
+  return isRecord(value) ? own(value, inner) : undefined;
 }
 
-/** A schema from a function that returns undefined for what cannot be; `rule` completes "'field' …". */
-function readBy<T>(read: (value: unknown) => T | undefined, rule: string, code?: RefusalCode) {
+/**
+ * A schema from a function that returns undefined for what cannot be; `rule` completes "'field' …".
+ *
+ * @param meta what JSON Schema says of the field, which cannot look into the function
+ */
+export function readBy<T>(
+  read: (value: unknown) => T | undefined,
+  rule: string,
+  meta: z.core.GlobalMeta = {},
+  code?: RefusalCode,
+) {
   return z.unknown().transform((value, context): T => {
     const result = read(value);
     if (result !== undefined) return result;
     context.addIssue({ code: "custom", message: rule, params: { code } });
     return z.NEVER;
-  });
+  }).meta(meta);
 }
 
-const textOf = (value: unknown) =>
+/** Text, or a whole number as its digits. */
+export const textOf = (value: unknown) =>
   typeof value === "string" ? value : Number.isSafeInteger(value) ? String(value) : undefined;
 
 function timeOf(value: unknown): number | undefined {
@@ -70,7 +83,8 @@ function timeOf(value: unknown): number | undefined {
   return timeMs === undefined || Number.isNaN(timeMs) ? undefined : timeMs;
 }
 
-const wholeNumberUpTo = (limit: number) => (value: unknown): number | undefined => {
+/** A whole number from 0 to `limit`, also as its digits. */
+export const wholeNumberUpTo = (limit: number) => (value: unknown): number | undefined => {
   const number = typeof value === "string" && /^\d{1,16}$/.test(value) ? Number(value) : value;
   return typeof number === "number" && Number.isSafeInteger(number) && number >= 0 && number <= limit
     ? number
@@ -82,55 +96,77 @@ const matching = (read: (value: unknown) => string | undefined, pattern: RegExp)
   return text !== undefined && pattern.test(text) ? text : undefined;
 };
 
-/** Message types of the seed; only these are known, in any case. */
-export const MESSAGE_TYPES = ["TEXT", "IMAGE", "VIDEO", "DOCUMENT", "AUDIO"] as const;
-
-const knownType = (value: unknown) => {
-  const type = typeof value === "string" ? value.trim().toUpperCase() : undefined;
-  return MESSAGE_TYPES.find((known) => known === type);
-};
-
 /** The id of a number: a row id with every digit. */
 export const numberId = readBy(
   (value) => isRowId(value) ? value : undefined,
   "must be a whole number from 0 to 18446744073709551615, or a string of its digits",
+  { type: ["integer", "string"], description: "The number's id, 64 bits at most" },
 );
 
 /** An id that is only echoed. */
 export const echoedId = readBy(
   (value) => isEchoableId(value) ? value : undefined,
   "must be a whole number from 0 to 18446744073709551615, or up to 128 printable characters",
+  { type: ["integer", "string"], description: "Your id of it; comes back with every answer, digit by digit" },
 );
 
 /** A phone number, to E.164 digits without `+`. */
 export const phoneNumber = readBy(
   (value) => parsePhoneNumber(textOf(value) ?? ""),
   "must be a phone number in international form, 7 to 15 digits",
+  { type: ["string", "integer"], description: "A phone number in international form, with or without +" },
 );
 
 /** A recipient, to its JID. */
 export const recipient = readBy(
   (value) => recipientJid(textOf(value) ?? ""),
   "must be a phone number in international form or a ...@s.whatsapp.net, @c.us, @lid or @g.us address",
+  {
+    type: ["string", "integer"],
+    description:
+      "A phone number in international form, or a ...@s.whatsapp.net, @c.us, @lid or @g.us address",
+  },
+);
+
+/** A group, to its JID. */
+export const group = readBy(
+  (value) => {
+    const jid = recipientJid(textOf(value) ?? "");
+    return jid?.endsWith("@g.us") ? jid : undefined;
+  },
+  "must be a group's ...@g.us address",
+  { type: "string", description: "A group's ...@g.us address" },
 );
 
 /** A worker's id or its bare number, to text. */
 export const workerId = readBy(
   matching(textOf, /^[A-Za-z0-9._-]{1,64}$/),
   "must be a worker id: up to 64 letters, digits, dots, underscores and hyphens",
+  {
+    type: ["string", "integer"],
+    description: "Read and not looked at: a send goes to whoever has the number",
+  },
 );
 
-/** A message type in any case, to upper case. */
-export const messageType = readBy(knownType, `must be one of ${MESSAGE_TYPES.join(", ")}`, "unknown_type");
+/** A type that is none of `known`. */
+export const unknownType = (known: readonly string[]) =>
+  readBy((): never | undefined => undefined, `must be one of ${known.join(", ")}`, {}, "unknown_type");
 
 /** A moment, as milliseconds since the epoch or ISO 8601 with an offset, to milliseconds. */
 export const timeMs = readBy(
   timeOf,
   "must be milliseconds since the epoch, or an ISO 8601 time with its offset",
+  {
+    type: ["integer", "string"],
+    description: "When it is of no use any more: milliseconds since the epoch, or ISO 8601 with an offset",
+  },
 );
 
 /** An AMQP priority. */
-export const priority = readBy(wholeNumberUpTo(255), "must be a whole number from 0 to 255");
+export const priority = readBy(wholeNumberUpTo(255), "must be a whole number from 0 to 255", {
+  type: ["integer", "string"],
+  description: "1 passes the number's other sends, 2 and more does not wait for its pace either",
+});
 
 /** Text, or null when absent. */
 export const text = z.string("must be text").nullable().default(null);
@@ -164,12 +200,13 @@ export function readFields<T>(schema: z.ZodType<T>, picked: Picked, task: string
   const result = schema.safeParse(picked.values);
   if (result.success) return { ok: true, value: result.data };
   const reasons = result.error.issues.map((issue) => {
-    const field = String(issue.path[0]);
-    const path = picked.paths[field] ?? field;
-    const value = picked.values[field];
+    const [name, ...inside] = issue.path;
+    const field = String(name);
+    const path = (picked.paths[field] ?? field) + pathInside(inside);
+    const value = inside.reduce(valueAt, picked.values[field]);
     const code = issue.code === "custom" ? issue.params?.["code"] as RefusalCode | undefined : undefined;
     return {
-      field: path.replace(/^data\./, ""),
+      field: (picked.paths[field] ?? field).replace(/^data\./, ""),
       code: value === undefined ? undefined : code,
       text: value === undefined
         ? `'${path}' is missing`
@@ -185,3 +222,9 @@ export function readFields<T>(schema: z.ZodType<T>, picked: Picked, task: string
     about: aboutOf(picked),
   };
 }
+
+const pathInside = (path: readonly PropertyKey[]) =>
+  path.map((part) => typeof part === "number" ? `[${part}]` : `.${String(part)}`).join("");
+
+const valueAt = (value: unknown, part: PropertyKey): unknown =>
+  typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[part] : undefined;

@@ -7,7 +7,7 @@
 export * from "./addresses.ts";
 export * from "./commands.ts";
 export * from "./events.ts";
-export { MESSAGE_TYPES } from "./fields.ts";
+export { CHAT_ACTION_TYPES, MESSAGE_TYPES } from "./messages.ts";
 export { idText } from "./ids.ts";
 export { decodeBody, MAX_BODY_BYTES, parseJson, stringifyJson } from "./json.ts";
 export { quote } from "./parsed.ts";

@@ -1,7 +1,7 @@
 /** Every metric there is, and the values that its labels take. */
 import type { BrokerState } from "../broker/connection.ts";
 import type { SessionAction } from "../contract/commands.ts";
-import { MESSAGE_TYPES } from "../contract/fields.ts";
+import { MESSAGE_TYPES } from "../contract/messages.ts";
 import type { RefusalCode } from "../contract/parsed.ts";
 import type { SendStatus } from "../store/ledger.ts";
 import type { CommandOutcome } from "../whatsapp/session/sessions.ts";

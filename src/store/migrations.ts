@@ -7,6 +7,7 @@ import { vitals } from "./migrations/0006_vitals.ts";
 import { retry } from "./migrations/0007_retry.ts";
 import { logOut } from "./migrations/0008_log_out.ts";
 import { placeholder } from "./migrations/0009_placeholder.ts";
+import { message } from "./migrations/0010_message.ts";
 
 /** Schema changes in order: the state folder's `PRAGMA user_version` is how many of them it has seen. Only ever append. */
 export const MIGRATIONS: readonly string[] = [
@@ -19,4 +20,5 @@ export const MIGRATIONS: readonly string[] = [
   retry,
   logOut,
   placeholder,
+  message,
 ];

@@ -7,6 +7,8 @@ const MEMORY_MS = 7 * 24 * 60 * 60_000;
  * them; beyond this the oldest go first. Their sends stay known.
  */
 const CONTENT_BYTES = 256 * 1024 * 1024;
+/** How much all messages received may take. */
+const RECEIVED_BYTES = 256 * 1024 * 1024;
 
 /** Forgets what is of no use any more, a little at a time. Ends early with `signal`. */
 export async function prune(store: Store, nowMs: number, signal: AbortSignal): Promise<void> {
@@ -14,5 +16,7 @@ export async function prune(store: Store, nowMs: number, signal: AbortSignal): P
   await store.ledger.prune(nowMs - MEMORY_MS, signal);
   await store.received.prune(nowMs - MEMORY_MS, signal);
   await store.retryCounts.prune(nowMs - MEMORY_MS, signal);
+  await store.messages.prune(nowMs - MEMORY_MS, signal);
+  await store.messages.bound(RECEIVED_BYTES, signal);
   await store.ledger.boundContent(CONTENT_BYTES, signal);
 }

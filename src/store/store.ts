@@ -2,6 +2,7 @@ import { Credentials } from "./credentials.ts";
 import { type CommitOptions, Database, type Statement } from "./database.ts";
 import { Ledger } from "./ledger.ts";
 import { Memory } from "./memory.ts";
+import { Messages } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 import { Placeholders } from "./placeholders.ts";
 import { Received } from "./received.ts";
@@ -15,6 +16,7 @@ export interface Store {
   readonly credentials: Credentials;
   readonly ledger: Ledger;
   readonly memory: Memory;
+  readonly messages: Messages;
   readonly outbox: Outbox;
   readonly placeholders: Placeholders;
   readonly received: Received;
@@ -34,6 +36,7 @@ export function makeStore(database: Database, now: () => number): Store {
     credentials: new Credentials(database),
     ledger: new Ledger(database, now),
     memory: new Memory(database),
+    messages: new Messages(database, now),
     outbox: new Outbox(database, now),
     placeholders: new Placeholders(database),
     received: new Received(database, now),

@@ -7,14 +7,14 @@ import {
   numberHealth,
   parseJson,
   readHealthCommand,
-  readSendCommand,
+  readNumberCommand,
   readSessionCommand,
   receivedMessage,
   sessionEvent,
   stringifyJson,
 } from "../../src/contract/mod.ts";
 
-const readers = { session: readSessionCommand, send: readSendCommand, health: readHealthCommand };
+const readers = { session: readSessionCommand, send: readNumberCommand, health: readHealthCommand };
 const schemas = { sessionEvent, messageStatus, receivedMessage, numberHealth };
 
 interface Refused {

@@ -3,6 +3,7 @@ import type { Directory } from "./directory.ts";
 import type { Faults } from "./faults.ts";
 import type { Feed } from "./feed.ts";
 import type { Group } from "./groups.ts";
+import type { MediaHost } from "./media_host.ts";
 import type { Pairing } from "./pairing.ts";
 
 /** Counters and complaints of one stand-in, for tests to look at. */
@@ -46,6 +47,9 @@ export interface Hub {
   readonly pairings: Set<Pairing>;
   /** Registrations that have asked for a pairing code. */
   readonly codeRequests: Feed<Pairing>;
+  readonly media: MediaHost;
+  /** Where that is, as the server names it: host and port. */
+  mediaHost(): string;
   /** Aborted when the stand-in closes. */
   readonly closed: AbortSignal;
   /** Milliseconds since the epoch. */

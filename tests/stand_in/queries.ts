@@ -7,6 +7,7 @@ import { groupNode } from "./groups.ts";
 import type { Hub } from "./hub.ts";
 import type { Link } from "./link.ts";
 import { goActive } from "./login.ts";
+import { MEDIA_AUTH } from "./media_host.ts";
 import { element, iqError, iqResult } from "./nodes.ts";
 import { bundleNodes } from "./prekeys.ts";
 import { answerUsync } from "./usync.ts";
@@ -99,9 +100,9 @@ const ANSWERS: Record<string, Answer> = {
     )],
   "w:sync:app:state": appState,
   "w:mex": graphQl,
-  "w:m": () => [
-    element("media_conn", { auth: "stand-in", ttl: "300", auth_ttl: "3600", max_buckets: "12" }, [
-      element("host", { hostname: "127.0.0.1" }),
+  "w:m": ({ hub }) => [
+    element("media_conn", { auth: MEDIA_AUTH, ttl: "300", auth_ttl: "3600", max_buckets: "12" }, [
+      element("host", { hostname: hub.mediaHost() }),
     ]),
   ],
   "w:stats": () => [],

@@ -22,6 +22,7 @@ import { Link, type LinkOwner } from "./link.ts";
 import { admit } from "./login.ts";
 import { element, iqError, iqResult } from "./nodes.ts";
 import type { ClientFinish } from "./noise.ts";
+import { MediaHost } from "./media_host.ts";
 import type { Pairing } from "./pairing.ts";
 import { PairingCodeExchange } from "./pairing_code.ts";
 import { Phone } from "./phone.ts";
@@ -56,6 +57,8 @@ export class StandIn implements LinkOwner, AsyncDisposable {
   readonly faults: Faults;
   /** WhatsApp's page on the same host, `/sw.js`. */
   readonly page: WebPage = new WebPage();
+  /** WhatsApp's media host. */
+  readonly media: MediaHost = new MediaHost();
   readonly #directory = new Directory();
   readonly #groups = new Map<string, Group>();
   readonly #pairings = new Set<Pairing>();
@@ -65,6 +68,9 @@ export class StandIn implements LinkOwner, AsyncDisposable {
   readonly #sockets = new Set<Duplex>();
   readonly #server = createServer((request, response) => {
     if (request.url === WEB_PAGE_PATH) return this.page.serve(response);
+    if (this.media.serves(request)) {
+      return this.#background("media request", () => this.media.respond(request, response));
+    }
     const { onRequest = () => void response.writeHead(404).end() } = this.#options;
     this.#background("HTTP request", async () => await onRequest(this, request, response));
   });
@@ -86,6 +92,8 @@ export class StandIn implements LinkOwner, AsyncDisposable {
       stats: this.stats,
       pairings: this.#pairings,
       codeRequests: this.#codeRequests,
+      media: this.media,
+      mediaHost: () => new URL(this.url).host,
       closed: this.#closing.signal,
       now: () => now() + this.faults.skewMs,
       background: (what, work) => this.#background(what, work),

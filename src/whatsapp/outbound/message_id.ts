@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { SendCommand } from "../../contract/commands.ts";
+import type { Message } from "../../contract/messages.ts";
 import { idText } from "../../contract/ids.ts";
 import { stringifyJson } from "../../contract/json.ts";
 
@@ -7,11 +7,14 @@ import { stringifyJson } from "../../contract/json.ts";
  * What makes two commands the same send: number, message id, recipient, type, content and media. A command without a
  * message id is known by its AMQP `message_id`, so that a redelivery is not a second message.
  */
-export function fingerprint(command: SendCommand, amqpMessageId: string): string {
-  const { messageId, numberId, to, type, content, mediaUrl } = command;
+export function fingerprint(command: Message, amqpMessageId: string): string {
+  const { messageId, numberId, to, type, content, mediaUrl, ...more } = command;
+  const { expiresAtMs: _expiresAtMs, priority: _priority, workerId: _workerId, ...specific } = more;
   const identity = messageId === undefined ? ["amqp", amqpMessageId] : ["backend", messageId];
+  // What else makes up the content, where there is something: a plain text is known as it always was.
+  const further = Object.keys(specific).length === 0 ? [] : [specific];
   return createHash("sha256")
-    .update(stringifyJson([idText(numberId), ...identity, to, type, content, mediaUrl]))
+    .update(stringifyJson([idText(numberId), ...identity, to, type, content, mediaUrl, ...further]))
     .digest("hex");
 }
 

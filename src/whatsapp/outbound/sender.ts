@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { proto } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
-import type { SendCommand } from "../../contract/commands.ts";
+import type { Message } from "../../contract/messages.ts";
 import { idText } from "../../contract/ids.ts";
 import { stringifyJson } from "../../contract/json.ts";
 import type { SendRecord } from "../../store/ledger.ts";
@@ -10,9 +10,9 @@ import type { Telemetry } from "../../telemetry.ts";
 import type { Receipts, SendFailure } from "../receipts.ts";
 import type { Session } from "../session/session.ts";
 import type { Transmission } from "../transmissions.ts";
+import { compose, type ComposeContext, type Composition, Unsendable } from "./compose.ts";
 import { fingerprint, whatsappIdOf } from "./message_id.ts";
 import { refusalOf } from "./refusals.ts";
-import { textMessage } from "./text.ts";
 
 /**
  * How long a send is held while its number is not connected, before it goes back to the head of its queue: a broker
@@ -24,7 +24,7 @@ const RETRY_PAUSE_MS = 500;
 
 /** A send in hand. */
 export interface Send {
-  readonly command: SendCommand;
+  readonly command: Message;
   /** `message_id` or `correlation_id` of the command. */
   readonly commandId: string | undefined;
   /** When it is of no use any more, in ms since the epoch. */
@@ -78,15 +78,7 @@ export class Sender {
 
     const session = sessionOf(record.numberId);
     if (session === undefined) return await this.#fail(record, withoutSession(record));
-    if (command.type !== "TEXT") return await this.#fail(record, unsupported(command.type));
-
-    const message = textMessage(command.content ?? "");
-    const pending: SendRecord = {
-      ...record,
-      status: "PENDING",
-      answerTo: commandId,
-      content: proto.Message.encode(message).finish(),
-    };
+    let pending: SendRecord = { ...record, status: "PENDING", answerTo: commandId };
     const heldUntilMs = Math.min(now() + holdMs, expiresAtMs);
     let transmission: Transmission = { outcome: "disconnected" };
     for (let attempt = 1; attempt <= this.#options.maxAttempts; attempt++) {
@@ -100,6 +92,17 @@ export class Sender {
       }
       if (expiresAtMs <= now()) return await this.#fail(pending, expiry(record, attempt));
       // Not by what was read before the wait: receipts may have come first when the link did.
+      const socket = session.openSocket;
+      if (socket === undefined) continue;
+      let composition: Composition;
+      try {
+        composition = await this.#composed(pending, { command, socket, log: session.log, signal });
+      } catch (error) {
+        if (!(error instanceof Unsendable)) throw error;
+        return await this.#fail(pending, error.failure);
+      }
+      const { message } = composition;
+      pending = { ...pending, content: proto.Message.encode(message).finish() };
       if (await receipts.begin(pending) === "answered") return "accepted";
       const handedOverAt = performance.now();
       transmission = await session.transmit(record.chat, message, {
@@ -121,7 +124,7 @@ export class Sender {
 
   /** A send that waited until it was of no use, or has no number to go out from. */
   async fail(
-    command: SendCommand,
+    command: Message,
     commandId: string | undefined,
     cause: "expired" | "no_session",
   ): Promise<void> {
@@ -141,7 +144,7 @@ export class Sender {
     return await this.#options.receipts.failed(record, failure) === "failed" ? failure.code : "accepted";
   }
 
-  async #recordOf(command: SendCommand, commandId: string | undefined): Promise<SendRecord> {
+  async #recordOf(command: Message, commandId: string | undefined): Promise<SendRecord> {
     const { store, newId } = this.#options;
     const numberId = idText(command.numberId);
     const print = fingerprint(command, commandId ?? newId());
@@ -159,6 +162,16 @@ export class Sender {
         final: false,
       }
       : { ...known, answerTo: commandId ?? known.answerTo };
+  }
+
+  /** The message as it was handed over before, with its keys and what was uploaded for it; or one that is made now. */
+  async #composed(
+    { numberId, content }: SendRecord,
+    { command, ...context }: { command: Message } & Pick<ComposeContext, "socket" | "log" | "signal">,
+  ): Promise<Composition> {
+    if (content !== undefined) return { message: proto.Message.decode(content) };
+    const { store, now } = this.#options;
+    return await compose(command, { numberId, store, now, ...context });
   }
 
   /** Waits for the session until `untilMs` or `signal`. */
@@ -210,10 +223,6 @@ function expiry(record: SendRecord, attempt = 1): SendFailure {
 
 function isHandedOver({ status, content }: SendRecord): boolean {
   return status === "PENDING" && content !== undefined;
-}
-
-function unsupported(type: string): SendFailure {
-  return { code: "unsupported_type", error: `Cannot send a message of type '${type}' yet`, retryable: false };
 }
 
 function failureOf(transmission: Transmission): SendFailure {

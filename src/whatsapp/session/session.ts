@@ -7,6 +7,7 @@ import type { PairingMethod, SessionRecord } from "../../store/session_records.t
 import { CredentialsUnreadable, loadCreds } from "../signal/auth_state.ts";
 import type { Invitation } from "../pairing/pairing.ts";
 import { Run, type RunContext } from "./run.ts";
+import type { Socket } from "../socket/socket.ts";
 import { type HealthReport, Standing } from "./standing.ts";
 import type { SessionState } from "./states.ts";
 import { Traffic, type TrafficContext } from "../traffic.ts";
@@ -169,10 +170,15 @@ export class Session {
     return await this.#standing.connected(signal);
   }
 
+  /** The socket, while the session is connected. */
+  get openSocket(): Socket | undefined {
+    return this.state === "connected" ? this.#run?.socket : undefined;
+  }
+
   /** Hands a message to WhatsApp and waits for the server's word. */
   async transmit(jid: string, message: proto.IMessage, options: TransmitOptions): Promise<Transmission> {
-    const socket = this.#run?.socket;
-    if (this.state !== "connected" || socket === undefined) return { outcome: "disconnected" };
+    const socket = this.openSocket;
+    if (socket === undefined) return { outcome: "disconnected" };
     const transmission = await this.#traffic.transmit(socket, jid, message, options);
     if (transmission.outcome === "unanswered") socket.doubt();
     return transmission;

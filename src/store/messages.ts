@@ -1,0 +1,98 @@
+import { BATCH_ROWS, breathe, inBatches } from "./batches.ts";
+import type { Database, Row, Statement } from "./database.ts";
+
+/** A message that came in. */
+export interface StoredMessage {
+  /** Digits. */
+  readonly numberId: string;
+  readonly whatsappId: string;
+  /** The chat's JID. */
+  readonly chat: string;
+  /** Its owner wrote it, on another device. */
+  readonly fromMe: boolean;
+  /** The JID of who wrote it, in a group. */
+  readonly participant?: string | undefined;
+  /** The encoded WhatsApp message. */
+  readonly content: Uint8Array;
+}
+
+/** Read from an index alone. */
+const BYTES = "SELECT sum(length(content)) AS bytes FROM message";
+
+/** The messages that came in over the last days, whole. What was sent from here is in the ledger. */
+export class Messages {
+  readonly #database: Database;
+  readonly #now: () => number;
+
+  constructor(database: Database, now: () => number) {
+    this.#database = database;
+    this.#now = now;
+  }
+
+  /** The write that keeps a message; one that is there already stays as it is. */
+  keeping({ numberId, whatsappId, chat, fromMe, participant, content }: StoredMessage): Statement[] {
+    return [{
+      sql:
+        `INSERT OR IGNORE INTO message (number_id, whatsapp_id, chat, from_me, participant, content, created_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      parameters: [
+        numberId,
+        whatsappId,
+        chat,
+        fromMe ? 1 : 0,
+        participant ?? null,
+        content,
+        this.#now(),
+      ],
+    }];
+  }
+
+  /** Every message with this id: who writes one chooses it, so that two chats may have the same. */
+  async find(numberId: string, whatsappId: string): Promise<StoredMessage[]> {
+    const rows = await this.#database.select(
+      "SELECT * FROM message WHERE number_id = ? AND whatsapp_id = ?",
+      numberId,
+      whatsappId,
+    );
+    return rows.map(storedMessage);
+  }
+
+  /** Forgets messages kept before `beforeMs`. */
+  async prune(beforeMs: number, signal: AbortSignal): Promise<void> {
+    await inBatches(() => this.#forgetOldest("created_at < ?", beforeMs), signal);
+  }
+
+  /** Forgets the oldest messages, until those that are left take no more than `maxBytes`. */
+  async bound(maxBytes: number, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const sum = await this.#database.selectOne(BYTES);
+      if (Number(sum?.bytes ?? 0) <= maxBytes) return;
+      await this.#forgetOldest("created_at < ?", Number.MAX_SAFE_INTEGER);
+      await breathe(signal);
+    }
+  }
+
+  /** Forgets a number's messages: its device is linked no more. */
+  forgetting(numberId: string): Statement[] {
+    return [{ sql: "DELETE FROM message WHERE number_id = ?", parameters: [numberId] }];
+  }
+
+  async #forgetOldest(condition: string, parameter: number): Promise<number> {
+    return await this.#database.commit([{
+      sql: `DELETE FROM message WHERE (number_id, whatsapp_id, chat) IN (
+              SELECT number_id, whatsapp_id, chat FROM message WHERE ${condition} ORDER BY created_at LIMIT ?)`,
+      parameters: [parameter, BATCH_ROWS],
+    }]);
+  }
+}
+
+function storedMessage(row: Row): StoredMessage {
+  return {
+    numberId: String(row.number_id),
+    whatsappId: String(row.whatsapp_id),
+    chat: String(row.chat),
+    fromMe: row.from_me === 1,
+    participant: row.participant === null ? undefined : String(row.participant),
+    content: row.content as Uint8Array,
+  };
+}

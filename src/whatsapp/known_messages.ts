@@ -1,0 +1,43 @@
+import { proto } from "@whiskeysockets/baileys";
+import type { Store } from "../store/store.ts";
+import type { Identities } from "./identities.ts";
+
+/** A message of one of a number's chats, sent from here or received, with its content. */
+export interface KnownMessage {
+  readonly whatsappId: string;
+  /** The chat's JID. */
+  readonly chat: string;
+  readonly fromMe: boolean;
+  /** The JID of who wrote it, in a group, if it was not this number. */
+  readonly participant?: string | undefined;
+  readonly message: proto.IMessage;
+}
+
+/** Whose messages they are, and who is who in them. */
+export interface MessageOwner {
+  readonly numberId: string;
+  readonly identities: Pick<Identities, "isSame">;
+}
+
+/**
+ * The message with this id, of the last days.
+ *
+ * @param options.chat the chat it has to be in; of another chat with that id where it is absent
+ */
+export async function knownMessage(
+  { ledger, messages }: Pick<Store, "ledger" | "messages">,
+  { numberId, identities }: MessageOwner,
+  whatsappId: string,
+  { chat }: { chat?: string } = {},
+): Promise<KnownMessage | undefined> {
+  const isThere = async (candidate: string) =>
+    chat === undefined || candidate === chat || await identities.isSame(candidate, chat);
+  const sent = await ledger.findByWhatsappId(numberId, whatsappId);
+  if (sent?.content !== undefined && await isThere(sent.chat)) {
+    return { whatsappId, chat: sent.chat, fromMe: true, message: proto.Message.decode(sent.content) };
+  }
+  for (const { content, ...found } of await messages.find(numberId, whatsappId)) {
+    if (await isThere(found.chat)) return { ...found, message: proto.Message.decode(content) };
+  }
+  return undefined;
+}
