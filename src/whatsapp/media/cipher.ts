@@ -62,13 +62,17 @@ export async function encryptMedia(
     mac.update(piece);
     await put(piece);
   };
-  for await (const piece of plain) {
-    fileLength += piece.length;
-    plainHash.update(piece);
-    await seal(cipher.update(piece));
+  try {
+    for await (const piece of plain) {
+      fileLength += piece.length;
+      plainHash.update(piece);
+      await seal(cipher.update(piece));
+    }
+    await seal(cipher.final());
+    await put(mac.digest().subarray(0, MAC_BYTES));
+  } finally {
+    release(cipher);
   }
-  await seal(cipher.final());
-  await put(mac.digest().subarray(0, MAC_BYTES));
   return { mediaKey, fileSha256: plainHash.digest(), fileEncSha256: sealedHash.digest(), fileLength };
 }
 
@@ -94,32 +98,45 @@ export async function* decryptMedia(
     plainHash.update(piece);
     return piece;
   };
-  for await (const piece of sealed) {
-    sealedHash.update(piece);
-    const known = tail.length === 0 ? piece : Buffer.concat([tail, piece]);
-    const end = Math.max(0, known.length - MAC_BYTES);
-    tail = known.subarray(end);
-    const ciphertext = known.subarray(0, end);
-    mac.update(ciphertext);
-    const plain = open(decipher.update(ciphertext));
-    if (plain.length > 0) yield plain;
-  }
-  if (!isSame(mac.digest().subarray(0, MAC_BYTES), tail)) {
-    throw new MediaDamaged("The medium's MAC is not right");
-  }
-  if (fileEncSha256 && !isSame(sealedHash.digest(), fileEncSha256)) {
-    throw new MediaDamaged("The encrypted medium is not the one that was sent");
-  }
-  let last: Uint8Array;
   try {
-    last = open(decipher.final());
-  } catch (cause) {
-    throw new MediaDamaged("The medium cannot be decrypted", { cause });
+    for await (const piece of sealed) {
+      sealedHash.update(piece);
+      const known = tail.length === 0 ? piece : Buffer.concat([tail, piece]);
+      const end = Math.max(0, known.length - MAC_BYTES);
+      tail = known.subarray(end);
+      const ciphertext = known.subarray(0, end);
+      mac.update(ciphertext);
+      const plain = open(decipher.update(ciphertext));
+      if (plain.length > 0) yield plain;
+    }
+    if (!isSame(mac.digest().subarray(0, MAC_BYTES), tail)) {
+      throw new MediaDamaged("The medium's MAC is not right");
+    }
+    if (fileEncSha256 && !isSame(sealedHash.digest(), fileEncSha256)) {
+      throw new MediaDamaged("The encrypted medium is not the one that was sent");
+    }
+    let last: Uint8Array;
+    try {
+      last = open(decipher.final());
+    } catch (cause) {
+      throw new MediaDamaged("The medium cannot be decrypted", { cause });
+    }
+    if (fileSha256 && !isSame(plainHash.digest(), fileSha256)) {
+      throw new MediaDamaged("The medium is not the one that was sent");
+    }
+    if (last.length > 0) yield last;
+  } finally {
+    release(decipher);
   }
-  if (fileSha256 && !isSame(plainHash.digest(), fileSha256)) {
-    throw new MediaDamaged("The medium is not the one that was sent");
+}
+
+/** Deno frees a cipher when it is finished, whatever comes of that; one that was finished already refuses. */
+function release(cipher: { final(): Uint8Array }): void {
+  try {
+    cipher.final();
+  } catch {
+    // Nothing of it is wanted any more.
   }
-  if (last.length > 0) yield last;
 }
 
 async function keysOf(mediaKey: Uint8Array, type: MediaType) {
