@@ -8,6 +8,7 @@ import {
   type SessionCommand,
 } from "./contract/commands.ts";
 import type { Refusal } from "./contract/parsed.ts";
+import type { ChatActions } from "./whatsapp/chats/chat_actions.ts";
 import type { Sender } from "./whatsapp/outbound/sender.ts";
 import type { Session } from "./whatsapp/session/session.ts";
 
@@ -15,10 +16,12 @@ import type { Session } from "./whatsapp/session/session.ts";
 export class Answers implements ReaderAnswers {
   readonly #announcer: Announcer;
   readonly #sender: Sender;
+  readonly #chatActions: ChatActions;
 
-  constructor(announcer: Announcer, sender: Sender) {
+  constructor(announcer: Announcer, sender: Sender, chatActions: ChatActions) {
     this.#announcer = announcer;
     this.#sender = sender;
+    this.#chatActions = chatActions;
   }
 
   /** A message that cannot be understood: a send ends in `FAILED`, everything else in an `error`. */
@@ -74,11 +77,11 @@ export class Answers implements ReaderAnswers {
   }
 
   async noSession(command: NumberCommand, delivery: Delivery): Promise<void> {
-    if (isMessage(command)) await this.#sender.fail(command, delivery.commandId, "no_session");
+    await this.#failed(command, delivery, "no_session");
   }
 
   async expired(command: NumberCommand, delivery: Delivery): Promise<void> {
-    if (isMessage(command)) await this.#sender.fail(command, delivery.commandId, "expired");
+    await this.#failed(command, delivery, "expired");
   }
 
   /** The health of one number, as it is now. */
@@ -89,6 +92,15 @@ export class Answers implements ReaderAnswers {
         ? this.#announcer.health({ numberId }, { status: "NOT_FOUND" }, options)
         : session.tellingHealth(options),
     );
+  }
+
+  async #failed(
+    command: NumberCommand,
+    { commandId, message: { properties: { messageId } } }: Delivery,
+    cause: "expired" | "no_session",
+  ): Promise<void> {
+    if (isMessage(command)) await this.#sender.fail(command, commandId, cause);
+    else await this.#chatActions.fail({ command, commandId, messageId }, cause);
   }
 
   async #error(fields: Omit<EventFields, "action">, { commandId }: Delivery): Promise<void> {

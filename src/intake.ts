@@ -1,7 +1,7 @@
 import type { Answers } from "./answers.ts";
 import type { Delivery, Handler, Outcome } from "./broker/consumer.ts";
 import { isExpiredSend } from "./broker/expired_sends.ts";
-import { EXPIRES_AT, readSend } from "./broker/reader.ts";
+import { EXPIRES_AT, readSend, ROUTED_AT } from "./broker/reader.ts";
 import { workerIdMatches } from "./contract/addresses.ts";
 import {
   isMessage,
@@ -13,6 +13,7 @@ import { idText } from "./contract/ids.ts";
 import { decodeBody } from "./contract/json.ts";
 import type { Refusal } from "./contract/parsed.ts";
 import type { Telemetry } from "./telemetry.ts";
+import type { ChatActions } from "./whatsapp/chats/chat_actions.ts";
 import type { Sender } from "./whatsapp/outbound/sender.ts";
 import type { CommandOutcome, Sessions } from "./whatsapp/session/sessions.ts";
 
@@ -21,6 +22,7 @@ export interface IntakeOptions {
   readonly workerId: string;
   readonly sessions: Sessions;
   readonly sender: Sender;
+  readonly chatActions: ChatActions;
   readonly answers: Answers;
   /** Announces how this worker is, in answer to the command with this id. */
   readonly answerWorker: (commandId: string | undefined) => Promise<void>;
@@ -64,18 +66,23 @@ export class Intake {
     return outcome === "given_up" ? "requeue" : "ack";
   };
 
-  /** Handler of the numbers' queues: messages to send. */
+  /** Handler of the numbers' queues: messages to send, and what else is to be done in their chats. */
   readonly takeSend: Handler = async (delivery) => {
-    const { sender, sendWaitMs, now, signal } = this.#options;
+    const { sender, chatActions, sendWaitMs, now, signal } = this.#options;
     const command = readSend(delivery);
     if (!command.ok) return await this.#refuse(command, delivery, "send");
-    if (!isMessage(command.value)) return { dead: "unknown_type" };
-    const deadline = Number(delivery.message.properties.headers?.[EXPIRES_AT]);
+    const { commandId, message: { properties: { messageId, headers } } } = delivery;
+    const deadline = Number(headers?.[EXPIRES_AT]);
     const expiresAtMs = Number.isFinite(deadline) ? deadline : now() + sendWaitMs;
-    const send = { command: command.value, commandId: delivery.commandId, expiresAtMs };
     // A send that is held while its channel dies comes again by itself: letting go of it frees its number's lease.
     const ended = AbortSignal.any([signal, delivery.lost]);
-    return await sender.send(send, ended) === "done" ? "ack" : "requeue";
+    if (isMessage(command.value)) {
+      const send = { command: command.value, commandId, expiresAtMs };
+      return await sender.send(send, ended) === "done" ? "ack" : "requeue";
+    }
+    const routedAtMs = Number(headers?.[ROUTED_AT]) || now();
+    const action = { command: command.value, commandId, messageId, routedAtMs, expiresAtMs };
+    return await chatActions.take(action, ended) === "done" ? "ack" : "requeue";
   };
 
   /** A send of one of its numbers that waited too long: this worker knows whether it has gone out before. */

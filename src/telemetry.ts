@@ -9,7 +9,7 @@ export interface Telemetry {
   connected(tookMs: number): void;
   /** The socket was closed, and not by this worker's wish. */
   closed(closure: { readonly code: number; readonly reason: string }): void;
-  /** A command is settled, this long after this worker took it; `outcome` as `Sessions.handle` has it. */
+  /** A command is settled, this long after this worker took it; `outcome` as `Sessions.handle` has it, or the code of its failure. */
   command(action: string, outcome: string, tookMs: number): void;
   /** A send is settled: `accepted` by WhatsApp, `repeated` and therefore not sent again, or the code of its failure. */
   sent(type: string, result: string): void;

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import {
   type HealthCommand,
+  isForNumber,
   readHealthCommand,
   readNumberCommand,
   readSessionCommand,
@@ -30,6 +31,8 @@ const ROUTING_PATIENCE_MS = 10 * 60_000;
 
 /** When a send stops being worth delivering, in ms since the epoch: set by the reader, obeyed by whoever holds it. */
 export const EXPIRES_AT = "x-expires-at";
+/** When the reader put what is for a number into its queue, in ms since the epoch. */
+export const ROUTED_AT = "x-routed-at";
 /** When the reader first tried to route a command that no worker takes, in ms since the epoch. */
 export const FIRST_ROUTED_AT = "x-first-routed-at";
 
@@ -129,7 +132,7 @@ export class Reader {
         log,
         signal: stop,
         onConsuming,
-        handler: (delivery) => route(channel, delivery),
+        handler: (delivery) => route(link, channel, delivery),
       }).finally(() => ended.abort());
     const ownFirst = Promise.withResolvers<void>();
     const readShared = async (queue: string) => {
@@ -146,30 +149,32 @@ export class Reader {
       ...(sharedQueue === undefined ? [] : [readShared(sharedQueue).finally(unlessSettled)]),
       from(
         names.pending,
-        (channel, delivery) =>
+        (link, channel, delivery) =>
           isExpiredSend(delivery)
             ? this.#routeExpired(link, channel, delivery)
-            : this.#routeCommand(channel, delivery),
+            : this.#routeCommand(link, channel, delivery),
       ),
       ...healthQueues.map((queue) => from(queue, this.#routeHealthRequest)),
-      from(names.messageSend, (channel, delivery) => this.#routeSend(link, channel, delivery)),
-      from(names.expired, (channel, delivery) => this.#routeExpired(link, channel, delivery)),
+      from(names.messageSend, this.#routeSend),
+      from(names.expired, this.#routeExpired),
     ]);
   }
 
-  readonly #routeCommand: Route = async (channel, delivery) => {
+  readonly #routeCommand: Route = async (link, channel, delivery) => {
     const body = decodeBody(delivery.message.content);
     if (body.ok && isEvent(body.value)) return this.#ignoreEvent(delivery);
+    // What is done in a number's chats keeps its place among the messages that are sent there.
+    if (body.ok && isForNumber(body.value)) return await this.#routeSend(link, channel, delivery);
     // Health requests pass here as well on their way back from the retry queue.
     if (body.ok && body.value.action === "health_check") {
-      return await this.#routeHealthRequest(channel, delivery);
+      return await this.#routeHealthRequest(link, channel, delivery);
     }
     const command = body.ok ? readSessionCommand(body.value) : body;
     if (!command.ok) return await this.#refuse(command, delivery, "command");
     return await this.#route(channel, delivery, command.value);
   };
 
-  readonly #routeHealthRequest: Route = async (channel, delivery) => {
+  readonly #routeHealthRequest: Route = async (_link, channel, delivery) => {
     const body = decodeBody(delivery.message.content);
     if (body.ok && isEvent(body.value)) return this.#ignoreEvent(delivery);
     const request = body.ok ? readHealthCommand(body.value) : body;
@@ -229,7 +234,7 @@ export class Reader {
     return "requeue";
   }
 
-  async #routeSend(link: Link, channel: ConfirmedChannel, delivery: Delivery): Promise<Outcome> {
+  readonly #routeSend: Route = async (link, channel, delivery) => {
     const { names, now, sendWaitMs, answers } = this.#options;
     const command = readSend(delivery);
     if (!command.ok) return await this.#refuse(command, delivery, "send");
@@ -245,20 +250,20 @@ export class Reader {
       routingKey.send(idText(command.value.numberId)),
       delivery.message.content,
       {
-        ...forwardedProperties(delivery.message, { [EXPIRES_AT]: expiresAtMs }),
+        ...forwardedProperties(delivery.message, { [EXPIRES_AT]: expiresAtMs, [ROUTED_AT]: now() }),
         ...(command.value.priority === undefined ? {} : { priority: command.value.priority }),
         expiration: String(expiresAtMs - now()),
       },
     );
     if (outcome === "unroutable") await answers.noSession(command.value, delivery);
     return "ack";
-  }
+  };
 
-  async #routeExpired(link: Link, channel: ConfirmedChannel, delivery: Delivery): Promise<Outcome> {
+  readonly #routeExpired: Route = async (link, channel, delivery) => {
     const command = readSend(delivery);
     if (!command.ok) return await this.#refuse(command, delivery, "send");
     return await this.#expiredSends.route(link, channel, delivery, command.value);
-  }
+  };
 
   async #refuse(refusal: Refusal, delivery: Delivery, kind: "command" | "send"): Promise<Outcome> {
     await this.#options.answers.refused(refusal, delivery, kind);

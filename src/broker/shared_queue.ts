@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { readSessionCommand } from "../contract/commands.ts";
+import { isForNumber, readNumberCommand, readSessionCommand } from "../contract/commands.ts";
 import { isEvent } from "../contract/events.ts";
 import { decodeBody } from "../contract/json.ts";
 import type { Link } from "./connection.ts";
@@ -27,7 +27,7 @@ const LONGEST_PAUSE_MS = 1_300;
 const COPY_PATIENCE_MS = 500;
 
 /** Takes a command to where it belongs. */
-export type Route = (channel: ConfirmedChannel, delivery: Delivery) => Promise<Outcome>;
+export type Route = (link: Link, channel: ConfirmedChannel, delivery: Delivery) => Promise<Outcome>;
 
 /** Options of {@link SharedQueue}. */
 export interface SharedQueueOptions {
@@ -68,7 +68,7 @@ export class SharedQueue {
   }
 
   /** The first command that came to the fleet's own queue through an exchange proves the wiring. */
-  readonly #routeOwn: Route = async (channel, delivery) => {
+  readonly #routeOwn: Route = async (link, channel, delivery) => {
     const { wiring, route } = this.#options;
     const { message } = delivery;
     const undecided = wiring.current.name === "undecided";
@@ -79,13 +79,13 @@ export class SharedQueue {
       await wiring.decided();
     }
     const expected = undecided || this.#reading || wiring.current.name === "queue";
-    if (!expected && this.#twins.size === 0) return await route(channel, delivery);
-    return await this.#twins.once("own", message, expected, () => route(channel, delivery));
+    if (!expected && this.#twins.size === 0) return await route(link, channel, delivery);
+    return await this.#twins.once("own", message, expected, () => route(link, channel, delivery));
   };
 
   /** The backend's queue: a copy on the fleet's own may come, or have come. */
-  readonly #routeOnce: Route = (channel, delivery) =>
-    this.#twins.once("shared", delivery.message, true, () => this.#options.route(channel, delivery));
+  readonly #routeOnce: Route = (link, channel, delivery) =>
+    this.#twins.once("shared", delivery.message, true, () => this.#options.route(link, channel, delivery));
 
   /**
    * Reads the shared queue until `signal` aborts or the wiring is settled. Its channel is its own: what is delivered too
@@ -103,7 +103,7 @@ export class SharedQueue {
         deadLetters,
         log,
         signal: leaving,
-        handler: (delivery) => this.#take(channel, delivery, signal, leaving),
+        handler: (delivery) => this.#take(link, channel, delivery, { ended: signal, leaving }),
       });
     } finally {
       this.#reading = false;
@@ -111,10 +111,10 @@ export class SharedQueue {
   }
 
   async #take(
+    link: Link,
     channel: ConfirmedChannel,
     delivery: Delivery,
-    ended: AbortSignal,
-    leaving: AbortSignal,
+    { ended, leaving }: { ended: AbortSignal; leaving: AbortSignal },
   ): Promise<Outcome> {
     const { names, wiring } = this.#options;
     const { lost, message: { content, fields } } = delivery;
@@ -126,7 +126,7 @@ export class SharedQueue {
       await pause(COPY_PATIENCE_MS, over);
       if (over.aborted) return "requeue";
     }
-    return await this.#routeOnce(channel, delivery);
+    return await this.#routeOnce(link, channel, delivery);
   }
 
   /** Puts an event back at the tail, where the backend is more likely to get it than at the head. */
@@ -160,5 +160,6 @@ function isWorkers({ message: { content, properties } }: Delivery): boolean {
 
 function isCommand(content: Uint8Array): boolean {
   const body = decodeBody(content);
-  return body.ok && !isEvent(body.value) && readSessionCommand(body.value).ok;
+  if (!body.ok || isEvent(body.value)) return false;
+  return (isForNumber(body.value) ? readNumberCommand : readSessionCommand)(body.value).ok;
 }

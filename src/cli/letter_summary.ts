@@ -1,6 +1,11 @@
 import type { DeadLetter } from "../broker/dead_letter_box.ts";
 import { maskPhone } from "../contract/addresses.ts";
-import { readHealthCommand, readNumberCommand, readSessionCommand } from "../contract/commands.ts";
+import {
+  isForNumber,
+  readHealthCommand,
+  readNumberCommand,
+  readSessionCommand,
+} from "../contract/commands.ts";
 import { type Id, isRowId } from "../contract/ids.ts";
 import { decodeBody } from "../contract/json.ts";
 import type { About } from "../contract/parsed.ts";
@@ -58,11 +63,15 @@ function subjectOf(content: Uint8Array): Subject {
     const request = readHealthCommand(body.value);
     return { action: "health_check", ...ids(request.ok ? request.value : request.about) };
   }
-  const command = readSessionCommand(body.value);
-  const about = command.ok ? command.value : command.about;
-  if (about.action !== undefined) return { action: word(about.action), ...ids(about) };
+  if (!isForNumber(body.value)) {
+    const command = readSessionCommand(body.value);
+    const about = command.ok ? command.value : command.about;
+    if (about.action !== undefined) return { action: word(about.action), ...ids(about) };
+  }
   const send = readNumberCommand(body.value);
-  return send.ok ? { type: send.value.type, ...ids(send.value) } : ids(send.about);
+  if (send.ok) return { type: send.value.type, ...ids(send.value) };
+  const { action } = send.about;
+  return { ...(action !== undefined && { action: word(action) }), ...ids(send.about) };
 }
 
 function ids({ numberId, messageId }: Pick<About, "numberId" | "messageId">): Subject {

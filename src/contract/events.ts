@@ -6,39 +6,25 @@
  */
 
 import * as z from "zod";
-import { type Id, isRowId } from "./ids.ts";
-
-const rowId = z.custom<Id>(isRowId, "must be the number's id with every digit");
-const echoedId = z.union([z.string().min(1), z.int(), z.bigint()]);
-const word = z.string().regex(/^[A-Za-z0-9_-]+$/, "must be one word");
-const sentence = z.string().min(1);
-const count = z.int().min(0);
-
-// The bounds tell milliseconds from seconds: 10^11 ms is March 1973, 10^11 s is the year 5138.
-const milliseconds = z.int().min(1e11, "must be milliseconds since the epoch");
-const seconds = z.int().min(0).max(1e11, "must be seconds since the epoch");
-
-const workerId = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, "must be a worker id");
-const e164 = z.string().regex(/^\+[1-9]\d{6,14}$/, "must be E.164 with +");
-const sessionId = z.string().regex(
-  /^session_\d+_\+[1-9]\d{6,14}$/,
-  "must be session_<numberId>_+<phoneNumber>",
-);
-const lid = z.string().regex(/^\d+@lid$/, "must be a LID without device");
-const userJid = z.string().regex(/^[1-9]\d{6,14}(?::\d+)?@s\.whatsapp\.net$/, "must be a user's JID");
-const address = z.string().regex(
-  /^[^@:\s]+@(?:c\.us|g\.us|lid|broadcast|newsletter)$/,
-  "must be an address in the backend's form, without device",
-);
-
-const common = {
+import { commandResult } from "./command_result.ts";
+import {
+  address,
+  common,
+  count,
+  e164,
+  echoedId,
+  lid,
+  milliseconds,
+  ofSession,
+  rowId,
+  seconds,
+  sentence,
+  sessionId,
+  time,
+  userJid,
+  word,
   workerId,
-  numberId: z.exactOptional(rowId),
-  sessionId: z.exactOptional(sessionId),
-  backendSessionId: z.exactOptional(echoedId),
-};
-const ofSession = { ...common, numberId: rowId, sessionId };
-const time = { timestamp: milliseconds };
+} from "./event_fields.ts";
 
 /** How well a number is; also the `status` of a `session_status`. */
 export const healthStatus = z.enum(["HEALTHY", "UNHEALTHY", "DISCONNECTED", "NOT_FOUND", "BANNED"]);
@@ -153,6 +139,7 @@ export const sessionEvent = z.discriminatedUnion("action", [
     ...time,
   }),
   z.looseObject({ action: z.literal("worker_status"), ...common, data: workerReport, ...time }),
+  commandResult,
 ]);
 
 /** An event of the session queue. */

@@ -1,9 +1,10 @@
 /** Every metric there is, and the values that its labels take. */
 import type { BrokerState } from "../broker/connection.ts";
 import type { SessionAction } from "../contract/commands.ts";
-import { MESSAGE_TYPES } from "../contract/messages.ts";
+import { CHAT_ACTION_TYPES, MESSAGE_TYPES } from "../contract/messages.ts";
 import type { RefusalCode } from "../contract/parsed.ts";
 import type { SendStatus } from "../store/ledger.ts";
+import type { ActionCode } from "../whatsapp/chats/failures.ts";
 import type { CommandOutcome } from "../whatsapp/session/sessions.ts";
 import type { SessionState } from "../whatsapp/session/states.ts";
 import { CLOSE_CODES } from "../whatsapp/socket/close_codes.ts";
@@ -35,23 +36,38 @@ export const STATES = namesOf(
 export const BROKER_STATES = namesOf(
   { connecting: true, connected: true, blocked: true, closed: true } satisfies Record<BrokerState, true>,
 );
-const ACTIONS = namesOf(
-  {
-    create: true,
-    close: true,
-    reconnect: true,
-    regenerate_qr: true,
-    logout: true,
-    pairing_code: true,
-    status: true,
-    health_check: true,
-  } satisfies Record<SessionAction | "health_check", true>,
-);
+const ACTIONS = [
+  ...namesOf(
+    {
+      create: true,
+      close: true,
+      reconnect: true,
+      regenerate_qr: true,
+      logout: true,
+      pairing_code: true,
+      status: true,
+      health_check: true,
+    } satisfies Record<SessionAction | "health_check", true>,
+  ),
+  ...CHAT_ACTION_TYPES,
+];
 const COMMAND_OUTCOMES = namesOf(
-  { done: true, held_elsewhere: true, pinned_elsewhere: true, given_up: true } satisfies Record<
-    CommandOutcome,
-    true
-  >,
+  {
+    done: true,
+    held_elsewhere: true,
+    pinned_elsewhere: true,
+    given_up: true,
+    no_session: true,
+    expired: true,
+    not_connected: true,
+    banned: true,
+    timeout: true,
+    rate_limited: true,
+    unknown_message: true,
+    not_in_group: true,
+    group_not_found: true,
+    not_done: true,
+  } satisfies Record<CommandOutcome | ActionCode, true>,
 );
 const STATUSES = namesOf(
   { SENT: true, DELIVERED: true, READ: true, PLAYED: true, FAILED: true } satisfies Record<
@@ -108,10 +124,14 @@ export function counted(make: Instruments) {
       "Sockets that WhatsApp, the network or a fault closed, by close code",
       { code: CLOSE_CODES },
     ),
-    commands: make.counter("whatsapp_worker_commands_total", "Commands of the backend that were settled", {
-      action: ACTIONS,
-      outcome: COMMAND_OUTCOMES,
-    }),
+    commands: make.counter(
+      "whatsapp_worker_commands_total",
+      "Commands of the backend, but for messages, that were settled: done, or why not",
+      {
+        action: ACTIONS,
+        outcome: COMMAND_OUTCOMES,
+      },
+    ),
     commandDuration: make.histogram(
       "whatsapp_worker_command_duration_seconds",
       "From the delivery of a command until its effect is durable",

@@ -8,6 +8,7 @@ import type { SendRecord } from "../../store/ledger.ts";
 import type { Store } from "../../store/store.ts";
 import type { Telemetry } from "../../telemetry.ts";
 import type { Receipts, SendFailure } from "../receipts.ts";
+import { isConnectedBy } from "../session/await_connection.ts";
 import type { Session } from "../session/session.ts";
 import type { Transmission } from "../transmissions.ts";
 import { compose, type ComposeContext, type Composition, Unsendable } from "./compose.ts";
@@ -83,7 +84,7 @@ export class Sender {
     let transmission: Transmission = { outcome: "disconnected" };
     for (let attempt = 1; attempt <= this.#options.maxAttempts; attempt++) {
       if (attempt > 1) await delay(RETRY_PAUSE_MS, undefined, { signal }).catch(() => {});
-      if (!(await this.#isConnected(session, heldUntilMs, signal))) {
+      if (!(await isConnectedBy(session, heldUntilMs, { now, signal }))) {
         if (expiresAtMs <= now()) return await this.#fail(pending, expiry(record, attempt));
         if (session.state === "ended") {
           return await this.#fail(pending, attempt > 1 ? UNCONFIRMED : withoutSession(record));
@@ -172,18 +173,6 @@ export class Sender {
     if (content !== undefined) return { message: proto.Message.decode(content) };
     const { store, now } = this.#options;
     return await compose(command, { numberId, store, now, ...context });
-  }
-
-  /** Waits for the session until `untilMs` or `signal`. */
-  async #isConnected(session: Session, untilMs: number, signal: AbortSignal): Promise<boolean> {
-    if (session.state === "connected") return true;
-    const patience = new AbortController();
-    const timer = setTimeout(() => patience.abort(), Math.max(0, untilMs - this.#options.now()));
-    try {
-      return await session.connected(AbortSignal.any([patience.signal, signal]));
-    } finally {
-      clearTimeout(timer);
-    }
   }
 }
 

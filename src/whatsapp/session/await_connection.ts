@@ -1,0 +1,17 @@
+import type { Session } from "./session.ts";
+
+/** Resolves with true once `session` is connected; with false at `untilMs`, or when `signal` aborts or it has no way to get there. */
+export async function isConnectedBy(
+  session: Pick<Session, "state" | "connected">,
+  untilMs: number,
+  { now, signal }: { now: () => number; signal: AbortSignal },
+): Promise<boolean> {
+  if (session.state === "connected") return true;
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), Math.max(0, untilMs - now()));
+  try {
+    return await session.connected(AbortSignal.any([patience.signal, signal]));
+  } finally {
+    clearTimeout(timer);
+  }
+}
