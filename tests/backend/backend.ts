@@ -13,6 +13,7 @@ import {
 } from "amqplib";
 import { Buffer } from "node:buffer";
 import { isRecord, parseJson, stringifyJson } from "../../src/contract/json.ts";
+import { CHAT_ACTION_TYPES } from "../../src/contract/messages.ts";
 
 /** Names of what the backend declares. */
 export interface BackendNames {
@@ -125,6 +126,7 @@ const COMMANDS: ReadonlySet<unknown> = new Set([
   "pairing_code",
   "status",
   "health_check",
+  ...CHAT_ACTION_TYPES.map((type) => type.toLowerCase()),
 ]);
 
 /**
@@ -257,8 +259,9 @@ class Inbox {
   add(queue: string, content: Buffer, properties: MessageProperties, redelivered: boolean): void {
     const text = content.toString();
     const body = readObject(text);
+    const action = body.action ?? (isRecord(body.data) ? body.data.action : undefined);
     // A pairing code asked for and a pairing code given have the same action.
-    if (COMMANDS.has(body.action) && !("pairingCode" in body)) {
+    if (COMMANDS.has(String(action).toLowerCase()) && !("pairingCode" in body)) {
       this.ignored++;
       return;
     }

@@ -22,6 +22,17 @@ export interface Receipt {
   atMs: number;
 }
 
+/** What somebody was seen to do in a chat. */
+export interface ChatState {
+  /** The JID of who does it, without device. */
+  from: string;
+  /** The group, or the person who sees it. */
+  chat: string;
+  state: "composing" | "recording" | "paused";
+  /** How many messages clients had sent before it. */
+  messagesBefore: number;
+}
+
 /** The `type` attribute of a message's stanza. */
 export function stanzaType(message: proto.IMessage): string {
   const content = normalizeMessageContent(message);

@@ -1,6 +1,6 @@
 /** Somebody with a phone: an account whose messages are truly encrypted and decrypted. */
 import type { BinaryNode, proto } from "@whiskeysockets/baileys";
-import { type ContactMessage, type Receipt, textIn } from "./chat_message.ts";
+import { type ChatState, type ContactMessage, type Receipt, textIn } from "./chat_message.ts";
 import type { Companion } from "./companion.ts";
 import { digitsOf } from "./directory.ts";
 import type { Addressing, Endpoint, Envelope } from "./envelope.ts";
@@ -27,6 +27,8 @@ export interface ContactOptions {
   showsAlias?: boolean;
   /** Whether the server tells the LID of this person's number to whoever asks, default true. */
   lidInDirectory?: boolean;
+  /** Whether this person lets others see what they have read, default true. */
+  showsReading?: boolean;
   /** Ask again for what cannot be decrypted, default true; else {@link Contact.askAgain} does. */
   autoAsk?: boolean;
   /** Send again what others ask for, default true; else {@link Contact.answer} does. */
@@ -42,6 +44,7 @@ export class Contact implements Endpoint {
   addressing: Addressing;
   showsAlias: boolean;
   lidInDirectory: boolean;
+  showsReading: boolean;
   autoAsk: boolean;
   autoAnswer: boolean;
   /** How receipts and requests are addressed; as what they answer, when undefined. */
@@ -56,6 +59,8 @@ export class Contact implements Endpoint {
   readonly #inbox = new Feed<ContactMessage>();
   readonly #receipts = new Feed<Receipt>();
   readonly #requests = new Feed<Request>();
+  readonly #chatStates = new Feed<ChatState>();
+  readonly #readOnCompanions: string[] = [];
   readonly #incoming: Incoming;
   readonly #outgoing: Outgoing;
   #tail: Promise<void> = Promise.resolve();
@@ -70,6 +75,7 @@ export class Contact implements Endpoint {
     this.addressing = options.addressing ?? "lid";
     this.showsAlias = options.showsAlias ?? true;
     this.lidInDirectory = options.lidInDirectory ?? true;
+    this.showsReading = options.showsReading ?? true;
     this.autoAsk = options.autoAsk ?? true;
     this.autoAnswer = options.autoAnswer ?? true;
     this.#outgoing = new Outgoing(this, hub, this.signal);
@@ -117,6 +123,21 @@ export class Contact implements Endpoint {
   /** The receipt of this type for message `id`, arrived already or still to come. */
   receipt(id: string, type: Receipt["type"], timeoutMs: number = DEFAULT_WAIT_MS): Promise<Receipt> {
     return this.#receipts.next(`${type} receipt for ${id}`, (r) => r.id === id && r.type === type, timeoutMs);
+  }
+
+  /** What others were seen to do in chats with this person, oldest first. */
+  get chatStates(): readonly ChatState[] {
+    return this.#chatStates.items;
+  }
+
+  /** The next of those, seen already or still to come; each is handed out once. */
+  chatState(timeoutMs: number = DEFAULT_WAIT_MS): Promise<ChatState> {
+    return this.#chatStates.next(`chat state for ${this.number}`, () => true, timeoutMs);
+  }
+
+  /** The ids of messages that this person's own companions have marked as read. */
+  get readOnCompanions(): readonly string[] {
+    return this.#readOnCompanions;
   }
 
   /** Sends a text to a number; resolves with the message id once it is in the mailboxes of all devices. */
@@ -206,6 +227,16 @@ export class Contact implements Endpoint {
     for (const id of ids) this.#receipts.push({ id, type, atMs: this.hub.now() });
   }
 
+  /** Somebody does something in a chat with this person. */
+  noteChatState(state: ChatState): void {
+    this.#chatStates.push(state);
+  }
+
+  /** A companion of this person has marked messages as read. */
+  noteReadOnCompanion(ids: readonly string[]): void {
+    this.#readOnCompanions.push(...ids);
+  }
+
   /** A companion could not decrypt a message of this person. */
   async retry(device: Endpoint, receipt: BinaryNode, count: string): Promise<void> {
     const request = { device, receipt, count };
@@ -229,6 +260,7 @@ export class Contact implements Endpoint {
     this.#receipts.close();
     this.#incoming.close();
     this.#requests.close();
+    this.#chatStates.close();
     this.signal.close();
   }
 

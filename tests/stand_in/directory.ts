@@ -38,6 +38,11 @@ export class Directory {
     return `${user}@lid`;
   }
 
+  /** Gives an account another number beside its own, as countries do that have changed their numbers. */
+  addAlias(number: string, account: Contact): void {
+    this.#accounts.set(digitsOf(number), account);
+  }
+
   remove(account: Contact): void {
     this.#accounts.delete(account.number);
     this.#accounts.delete(jidDecode(account.lid)!.user);

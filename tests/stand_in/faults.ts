@@ -70,6 +70,10 @@ export class Faults {
   pairingCodeRefusal: number | "silence" | undefined;
   /** The same for a device that wants to be unlinked. */
   unlinkRefusal: number | "silence" | undefined;
+  /** The namespace of the queries that are not answered. */
+  unanswered: string | undefined;
+  /** The error that queries about groups are refused with. */
+  groupRefusal: number | undefined;
 
   readonly #links: () => Link[];
   #held: PromiseWithResolvers<void> | undefined;

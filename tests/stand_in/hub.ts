@@ -20,6 +20,10 @@ export class Stats {
   logins = 0;
   /** Devices that asked to be unlinked, refused ones included. */
   unlinks = 0;
+  /** Queries that were left without an answer. */
+  unanswered = 0;
+  /** Phone numbers that clients asked for. */
+  numberChecks = 0;
   /** Message stanzas clients sent, refused ones included. */
   messages = 0;
   /** Stanzas delivered again because the client never confirmed them. */

@@ -39,6 +39,12 @@ export function iqResult(request: BinaryNode, content?: BinaryNode[]): BinaryNod
   return element("iq", { from: S_WHATSAPP_NET, type: "result", id: request.attrs.id ?? "" }, content);
 }
 
+/** What the server refuses a query with. */
+export interface Refused {
+  readonly refused: number;
+  readonly text: string;
+}
+
 /** `<iq type="error">` answering `request`. */
 export function iqError(request: BinaryNode, code: number, text: string): BinaryNode {
   const attrs = { from: S_WHATSAPP_NET, type: "error", id: request.attrs.id ?? "" };

@@ -3,12 +3,12 @@ import { Buffer } from "node:buffer";
 import { getBinaryNodeChild, getBinaryNodeChildren } from "@whiskeysockets/baileys";
 import type { BinaryNode } from "@whiskeysockets/baileys";
 import type { Companion } from "./companion.ts";
-import { groupNode } from "./groups.ts";
+import { answerAboutGroups } from "./groups.ts";
 import type { Hub } from "./hub.ts";
 import type { Link } from "./link.ts";
 import { goActive } from "./login.ts";
 import { MEDIA_AUTH } from "./media_host.ts";
-import { element, iqError, iqResult } from "./nodes.ts";
+import { element, iqError, iqResult, type Refused } from "./nodes.ts";
 import { bundleNodes } from "./prekeys.ts";
 import { answerUsync } from "./usync.ts";
 
@@ -20,10 +20,11 @@ interface Query {
   request: BinaryNode;
 }
 
-/** The children of the result; `undefined` for "not implemented". */
-type Answer = (query: Query) => Promise<BinaryNode[] | undefined> | BinaryNode[] | undefined;
+/** The children of the result, or what it is refused with; `undefined` for "not implemented". */
+type Content = BinaryNode[] | Refused | undefined;
+type Answer = (query: Query) => Promise<Content> | Content;
 
-const PRIVACY = ["readreceipts", "profile", "status", "online", "last", "groupadd", "calladd"];
+const PRIVACY = ["profile", "status", "online", "last", "groupadd", "calladd"];
 
 async function bundles({ hub, request }: Query): Promise<BinaryNode[]> {
   const users = getBinaryNodeChildren(getBinaryNodeChild(request, "key"), "user");
@@ -92,12 +93,12 @@ const ANSWERS: Record<string, Answer> = {
   "w:p": () => [],
   abt: () => [element("props", { protocol: "1", hash: "stand-in" }, [])],
   blocklist: () => [element("list", {}, [])],
-  privacy: ({ request }) =>
-    request.attrs.type === "set" ? [] : [element(
-      "privacy",
-      {},
-      PRIVACY.map((name) => element("category", { name, value: "all" })),
-    )],
+  privacy: ({ request, companion: { owner } }) => {
+    if (request.attrs.type === "set") return [];
+    const shown = PRIVACY.map((name) => element("category", { name, value: "all" }));
+    const reading = element("category", { name: "readreceipts", value: owner.showsReading ? "all" : "none" });
+    return [element("privacy", {}, [reading, ...shown])];
+  },
   "w:sync:app:state": appState,
   "w:mex": graphQl,
   "w:m": ({ hub }) => [
@@ -109,11 +110,7 @@ const ANSWERS: Record<string, Answer> = {
   "urn:xmpp:whatsapp:dirty": () => [],
   disappearing_mode: () => [],
   status: () => [],
-  "w:g2": ({ hub, request }) => {
-    if (getBinaryNodeChild(request, "participating")) return [element("groups", {}, [])];
-    const group = hub.groups.get(request.attrs.to ?? "");
-    return group && [groupNode(group, hub.now())];
-  },
+  "w:g2": ({ hub, companion, request }) => answerAboutGroups(hub, companion.owner, request),
   md: ({ request }) => getBinaryNodeChild(request, "remove-companion-device") && [],
 };
 
@@ -132,7 +129,15 @@ export async function answerQuery(
     if (unlinkRefusal !== "silence") link.send(iqError(request, unlinkRefusal, "refused"));
     return;
   }
+  if (xmlns === hub.faults.unanswered) {
+    hub.stats.unanswered++;
+    return;
+  }
   const content = await ANSWERS[xmlns]?.({ hub, link, companion, request });
+  if (content !== undefined && "refused" in content) {
+    link.send(iqError(request, content.refused, content.text));
+    return;
+  }
   if (!content) {
     const children = Array.isArray(request.content) ? request.content.map(({ tag }) => tag).join(" ") : "";
     hub.stats.unknown.push(`iq ${type} ${xmlns} <${children}>`);

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { getBinaryNodeChild, getBinaryNodeChildren } from "@whiskeysockets/baileys";
 import type { BinaryNode } from "@whiskeysockets/baileys";
-import type { Receipt } from "./chat_message.ts";
+import type { ChatState, Receipt } from "./chat_message.ts";
 import { Companion } from "./companion.ts";
 import type { Endpoint, Envelope } from "./envelope.ts";
 import { groupCopies } from "./groups.ts";
@@ -77,8 +77,8 @@ export async function routeReceipt(hub: Hub, link: Link, from: Companion, node: 
   );
   const ids = [id, ...more];
   link.send(element("ack", { class: "receipt", id, from: to, ...(type && { type }) }));
-  const author = hub.directory.byJid(to);
   if (type === "retry") {
+    const author = hub.directory.byJid(to);
     hub.stats.retries++;
     const writer = hub.directory.endpoint(to);
     if (writer instanceof Companion) return passOn(from, writer, node);
@@ -87,9 +87,13 @@ export async function routeReceipt(hub: Hub, link: Link, from: Companion, node: 
     return;
   }
   for (const each of ids) from.mailbox.confirm("message", each);
+  const group = hub.groups.get(to);
+  const author = hub.directory.byJid(group === undefined ? to : node.attrs.participant ?? "");
+  if (type === "read" || type === "read-self") from.owner.noteReadOnCompanion(ids);
   const told = RECEIPT_TYPES[type];
   if (!told || !author || author === from.owner) return;
   author.noteReceipt(ids, told);
+  if (group !== undefined) return;
   const attrs = {
     id,
     from: to.endsWith("@lid") ? from.lid : from.jid,
@@ -98,6 +102,21 @@ export async function routeReceipt(hub: Hub, link: Link, from: Companion, node: 
   };
   for (const device of author.companions.values()) {
     device.mailbox.put(element("receipt", attrs, Array.isArray(node.content) ? node.content : undefined));
+  }
+}
+
+/** Shows to whoever is in a chat what somebody does in it. */
+export function routeChatState(hub: Hub, from: Companion, { attrs: { to = "" }, content }: BinaryNode): void {
+  const [does] = Array.isArray(content) ? content : [];
+  const state = does?.tag === "composing" && does.attrs.media === "audio" ? "recording" : does?.tag;
+  if (state !== "composing" && state !== "recording" && state !== "paused") {
+    throw new Error(`A chat state <${state}> is none`);
+  }
+  const group = hub.groups.get(to);
+  const others = group?.members ?? [hub.directory.byJid(to)];
+  const seen: ChatState = { from: from.owner.jid, chat: to, state, messagesBefore: hub.stats.messages };
+  for (const other of others) {
+    if (other !== from.owner) other?.noteChatState(seen);
   }
 }
 

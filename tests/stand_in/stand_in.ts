@@ -16,7 +16,7 @@ import { digitsOf, Directory } from "./directory.ts";
 import type { Addressing } from "./envelope.ts";
 import { Faults } from "./faults.ts";
 import { Feed } from "./feed.ts";
-import type { Group } from "./groups.ts";
+import type { Group, GroupOptions } from "./groups.ts";
 import { type Hub, Stats } from "./hub.ts";
 import { Link, type LinkOwner } from "./link.ts";
 import { admit } from "./login.ts";
@@ -27,7 +27,7 @@ import type { Pairing } from "./pairing.ts";
 import { PairingCodeExchange } from "./pairing_code.ts";
 import { Phone } from "./phone.ts";
 import { answerQuery } from "./queries.ts";
-import { routeMessage, routeReceipt, takeAck } from "./routing.ts";
+import { routeChatState, routeMessage, routeReceipt, takeAck } from "./routing.ts";
 import { WEB_PAGE_PATH, WebPage } from "./web_page.ts";
 
 const PATH = "/ws/chat";
@@ -151,10 +151,20 @@ export class StandIn implements LinkOwner, AsyncDisposable {
   }
 
   /** Makes a group clients can write to; messages of its members need none: see `sendToGroup`. */
-  group(jid: string, members: Contact[], addressing: Addressing = "lid"): Group {
-    const group = { jid, members, addressing };
+  group(
+    jid: string,
+    members: Contact[],
+    addressing: Addressing = "lid",
+    about: Partial<GroupOptions> = {},
+  ): Group {
+    const group = { ...about, jid, members, addressing };
     this.#groups.set(jid, group);
     return group;
+  }
+
+  /** Makes a contact known by a number they had once, too: who asks for it is told the one they have. */
+  formerNumber(number: string, contact: Contact): void {
+    this.#directory.addAlias(number, contact);
   }
 
   /** Cuts every link and stops listening. Whoever still waits for a message is rejected. */
@@ -202,9 +212,10 @@ export class StandIn implements LinkOwner, AsyncDisposable {
         return routeReceipt(this.#hub, link, companion, node);
       case "ack":
         return takeAck(this.#hub, companion, node);
+      case "chatstate":
+        return routeChatState(this.#hub, companion, node);
       case "ib":
       case "presence":
-      case "chatstate":
         return;
       default:
         this.stats.unknown.push(node.tag);

@@ -19,6 +19,7 @@ function answer(hub: Hub, user: BinaryNode, protocols: string[]): BinaryNode {
   const number = textOf(getBinaryNodeChild(user, "contact"));
   const asked = user.attrs.jid ?? `${number.replace(/^\+/, "")}@s.whatsapp.net`;
   const account = hub.directory.byJid(asked);
+  if (number !== "") hub.stats.numberChecks++;
   const content: BinaryNode[] = [];
   for (const protocol of protocols) {
     if (protocol === "contact") content.push(element("contact", { type: account ? "in" : "out" }, number));
@@ -27,7 +28,8 @@ function answer(hub: Hub, user: BinaryNode, protocols: string[]): BinaryNode {
       content.push(element("lid", { val: account.lid }));
     }
   }
-  return element("user", { jid: asked }, content);
+  // Who is asked for by a number they had once is told of by the one they have.
+  return element("user", { jid: number !== "" && account ? account.jid : asked }, content);
 }
 
 /** The children of the answer to a usync query. */
