@@ -28,7 +28,7 @@ import { Intake } from "./intake.ts";
 import { Database } from "./store/database.ts";
 import { makeStore } from "./store/store.ts";
 import { ConnectGate } from "./whatsapp/session/connect_gate.ts";
-import { ChatActions } from "./whatsapp/chats/chat_actions.ts";
+import { type ActionTimings, ChatActions } from "./whatsapp/chats/chat_actions.ts";
 import { Inbound } from "./whatsapp/inbound/inbound.ts";
 import { Sender } from "./whatsapp/outbound/sender.ts";
 import type { ProbeTimings } from "./whatsapp/vitals/probe.ts";
@@ -56,8 +56,8 @@ export interface WorkerOptions {
   readonly probe?: Partial<ProbeTimings>;
   /** How long a send may be held for its number before it goes back to its queue for a moment. @default 5 minutes */
   readonly sendHoldMs?: number;
-  /** How long WhatsApp may take over the answer to what is asked of it for the backend. @default 10 s */
-  readonly answerMs?: number;
+  /** How long things that are done in chats may take. @default see {@link ActionTimings} */
+  readonly chatActions?: Partial<ActionTimings>;
   /** How long WhatsApp's page may take to say its version. @default 10 s */
   readonly webPageTimeoutMs?: number;
   /** How long a broker that is not there yet is waited for. @default 15 s */
@@ -211,7 +211,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
     announcer,
     sessionOf: (numberId) => sessions.get(numberId),
     checksPerMinute: settings.NUMBER_CHECKS_PER_MINUTE,
-    answerMs: options.answerMs,
+    timings: options.chatActions,
     now,
     telemetry,
   });

@@ -28,7 +28,7 @@ for (const addressing of ["lid", "pn"] as const) {
       id: TEAM,
       subject: "Team",
       size: 3,
-      owner: addressing === "pn" ? `${FRIEND}@c.us` : friend.lid,
+      owner: `${FRIEND}@c.us`,
       createdAt: CREATED_S * 1000,
       announce: false,
       locked: false,

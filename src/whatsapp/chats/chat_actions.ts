@@ -17,12 +17,20 @@ import { ActionFailed, type ActionFailure, failureOf, FAILURES } from "./failure
 import { describeGroup, listGroups } from "./groups.ts";
 import { ReadMarks } from "./read.ts";
 
-/** How long, from when the fleet took a command, its number is waited for: later it is of little use, and others wait behind it. */
-const PATIENCE_MS = 30_000;
-/** How long WhatsApp may take over an answer, while the number's sends wait behind it; */
-const ANSWER_MS = 10_000;
-/** and over one that may be some megabytes. */
-const LONG_ANSWER_MS = 20_000;
+/** How long things that are done in chats may take. */
+export interface ActionTimings {
+  /**
+   * How long, from when the fleet took a command, its number is waited for: later it is of little use, and others wait behind
+   * it. @default 30 s
+   */
+  readonly patienceMs: number;
+  /** How long WhatsApp may take over an answer, while the number's sends wait behind it. @default 10 s */
+  readonly answerMs: number;
+  /** How long over one that may be some megabytes. @default 20 s */
+  readonly longAnswerMs: number;
+}
+
+const TIMINGS: ActionTimings = { patienceMs: 30_000, answerMs: 10_000, longAnswerMs: 20_000 };
 /** How often it is tried on links that get lost over it. */
 const ATTEMPTS = 3;
 const RETRY_PAUSE_MS = 500;
@@ -48,8 +56,7 @@ export interface ChatActionsOptions {
   readonly sessionOf: (numberId: string) => Session | undefined;
   /** See {@link NumberChecks}. */
   readonly checksPerMinute: number;
-  /** How long WhatsApp may take over an answer. @default 10 s */
-  readonly answerMs?: number | undefined;
+  readonly timings?: Partial<ActionTimings> | undefined;
   readonly now: () => number;
   readonly telemetry?: Telemetry | undefined;
 }
@@ -60,12 +67,14 @@ type Outcome = { readonly data: ChatResult } | { readonly failure: ActionFailure
 /** Does what is asked for in chats beside sending: each command is answered by one event, `DONE` or `FAILED`. */
 export class ChatActions {
   readonly #options: ChatActionsOptions;
+  readonly #timings: ActionTimings;
   readonly #checks: NumberChecks;
   readonly #readMarks: ReadMarks;
 
   constructor(options: ChatActionsOptions) {
     this.#options = options;
     const { checksPerMinute: perMinute, now } = options;
+    this.#timings = { ...TIMINGS, ...options.timings };
     this.#checks = new NumberChecks({ perMinute, now });
     this.#readMarks = new ReadMarks({ now });
   }
@@ -96,7 +105,7 @@ export class ChatActions {
     const { command, routedAtMs, expiresAtMs } = action;
     const session = sessionOf(idText(command.numberId));
     if (session === undefined) return { failure: FAILURES.no_session };
-    const untilMs = Math.min(routedAtMs + PATIENCE_MS, expiresAtMs);
+    const untilMs = Math.min(routedAtMs + this.#timings.patienceMs, expiresAtMs);
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       if (attempt > 1) await pause(RETRY_PAUSE_MS, signal);
       const isConnected = await isConnectedBy(session, untilMs, { now, signal });
@@ -114,7 +123,8 @@ export class ChatActions {
     session: Session,
     signal: AbortSignal,
   ): Promise<Outcome | "disconnected"> {
-    const { store, answerMs = ANSWER_MS } = this.#options;
+    const { store } = this.#options;
+    const { answerMs, longAnswerMs } = this.#timings;
     const socket = session.openSocket;
     if (socket === undefined) return "disconnected";
     const context: ActionContext = {
@@ -123,7 +133,7 @@ export class ChatActions {
       restricted: session.health.warnings?.includes("restricted") === true,
       store,
     };
-    const timeoutMs = command.type === "GROUP_LIST" ? Math.max(answerMs, LONG_ANSWER_MS) : answerMs;
+    const timeoutMs = command.type === "GROUP_LIST" ? longAnswerMs : answerMs;
     try {
       const data = await unlessAborted(within(timeoutMs, this.#perform(command, context)), signal);
       return data === undefined ? "later" : { data };

@@ -61,11 +61,14 @@ async function summaryOf(group: GroupMetadata, socket: Socket) {
   const own = [jidNormalizedUser(socket.account.jid), socket.account.lid];
   const isOwn = ({ id, phoneNumber, lid }: GroupParticipant) =>
     [id, phoneNumber, lid].some((name) => !!name && own.includes(jidNormalizedUser(name)));
+  // Who is in it is named in full.
+  const ownerAs = participants.find((participant) => participant.id === owner) ??
+    (owner === undefined ? undefined : { id: owner, phoneNumber: ownerPn });
   return {
     id,
     subject: subject ?? "",
     size: size ?? participants.length,
-    owner: owner === undefined ? null : (await whoIs({ id: owner, phoneNumber: ownerPn }, socket)).address,
+    owner: ownerAs === undefined ? null : (await whoIs(ownerAs, socket)).address,
     createdAt: creation ? creation * 1000 : null,
     announce: announce === true,
     locked: restrict === true,
