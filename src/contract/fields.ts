@@ -226,5 +226,10 @@ export function readFields<T>(schema: z.ZodType<T>, picked: Picked, task: string
 const pathInside = (path: readonly PropertyKey[]) =>
   path.map((part) => typeof part === "number" ? `[${part}]` : `.${String(part)}`).join("");
 
+/** Text in the place of an object is short for what is in it. */
 const valueAt = (value: unknown, part: PropertyKey): unknown =>
-  typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[part] : undefined;
+  typeof value === "string"
+    ? value
+    : typeof value === "object" && value !== null
+    ? (value as Record<PropertyKey, unknown>)[part]
+    : undefined;

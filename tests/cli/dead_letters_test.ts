@@ -22,6 +22,11 @@ Deno.test("worker dead-letters list shows what each is, and no text, phone numbe
     },
     { content: '{"action": "create", ', queue: NAMES.sessionCommand, reason: "malformed_json" },
     { content: "\x1b]0;steered\x07", reason: "malformed\u202e\x1b[31m" },
+    {
+      content: '{"data":{"action":"check_number","numberId":6,"messageId":9,"phoneNumber":"+221779999999"}}',
+      queue: NAMES.sessionCommand,
+    },
+    { content: '{"action":"Check_Number","numberId":6,"phoneNumber":"x"}', reason: "invalid_command" },
   );
   const { code, stdout, stderr } = await office.run("dead-letters", "list");
   assert.equal(code, 0);
@@ -40,8 +45,12 @@ Deno.test("worker dead-letters list shows what each is, and no text, phone numbe
   }
 
   const listed = await office.list();
-  assert.deepEqual([listed.total, listed.matching], [4, 4]);
+  assert.deepEqual([listed.total, listed.matching], [6, 6]);
   assert.deepEqual(listed.letters[0]?.subject, { type: "TEXT", numberId: 6, messageId: 123 });
+  assert.deepEqual(listed.letters.slice(4).map(({ subject }) => subject), [
+    { type: "CHECK_NUMBER", numberId: 6, messageId: 9 },
+    { action: "Check_Number", numberId: 6 },
+  ]);
   assert.ok(!JSON.stringify(listed).includes("221771234567"));
 });
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  CHAT_ACTION_TYPES,
   decodeBody,
   eventType,
   isEvent,
@@ -142,6 +143,10 @@ Deno.test("goldens cover every command and every event of the contract", () => {
     "health_check",
   ];
   for (const action of actions) assert(commands.includes(action), `no golden for the command '${action}'`);
+
+  const done = commandFiles.flatMap(({ content }) => content.cases)
+    .map(({ expected }) => (expected as { type?: string } | undefined)?.type);
+  for (const type of CHAT_ACTION_TYPES) assert(done.includes(type), `no golden for '${type}'`);
 
   const types = eventFiles.map(({ content }) => content.type).toSorted();
   const known = sessionEvent.options.map(({ shape }) => shape.action.value);
