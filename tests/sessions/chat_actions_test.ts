@@ -1,4 +1,8 @@
 import { strict as assert } from "node:assert";
+import { join } from "node:path";
+import { proto } from "@whiskeysockets/baileys";
+import { Database } from "../../src/store/database.ts";
+import { Messages } from "../../src/store/messages.ts";
 import { lookOn, NAMES, until } from "../bridge/bridge.ts";
 import { sharedBroker } from "../rabbitmq/shared.ts";
 import { pair, startStack } from "../stack.ts";
@@ -156,7 +160,7 @@ Deno.test("READ in a group names who wrote the message; of one that nobody knows
   const friend = standIn.contact(FRIEND);
   const group = "120363000000000001@g.us";
   standIn.group(group, [friend, standIn.phone(LINE.phoneNumber)]);
-  await stack.startWorker();
+  const worker = await stack.startWorker();
   await pair(stack, LINE);
   await friend.sendToGroup(group, LINE.phoneNumber, "hello all");
   const { body } = await backend.next(({ body }) => body.action === "message_received");
@@ -166,5 +170,19 @@ Deno.test("READ in a group names who wrote the message; of one that nobody knows
   const failed = await done(stack, "READ", { to: group, target: "3EB0NOBODYKNOWS" });
   assert.equal(failed.code, "unknown_message");
   assert.equal(failed.retryable, false);
+
+  // One that the worker has kept needs no more than its id.
+  await friend.sendToGroup(group, LINE.phoneNumber, "hello again");
+  const again = await backend.next(({ body }) => body.action === "message_received");
+  const whatsappId = String(again.body.messageId);
+  await worker.stop();
+  const database = await Database.open(join(stack.folder, "sessions"));
+  const content = proto.Message.encode({ conversation: "hello again" }).finish();
+  const kept = { numberId: "6", whatsappId, chat: group, fromMe: false, participant: friend.lid, content };
+  await database.commit(new Messages(database, Date.now).keeping(kept));
+  database.close();
+  await stack.startWorker();
+  assert.deepEqual((await done(stack, "READ", { to: group, target: whatsappId })).data, { read: 1 });
+  await friend.receipt(whatsappId, "read");
   assertNoErrorsLogged(stack);
 });
