@@ -1,4 +1,4 @@
-import { getContentType, normalizeMessageContent, type proto } from "@whiskeysockets/baileys";
+import { getContentType, type MediaType, normalizeMessageContent, type proto } from "@whiskeysockets/baileys";
 
 /** What a message says, for a backend. */
 export interface Content {
@@ -9,7 +9,27 @@ export interface Content {
   /** WhatsApp's own name of the kind, for `UNKNOWN`. */
   readonly protoName?: string;
   readonly contextInfo?: proto.IContextInfo | null | undefined;
+  /** The medium that can be downloaded for it. */
+  readonly media?: MediaContent;
+  /** What is told of it beside these, in the contract's form. */
+  readonly fields?: Readonly<Record<string, unknown>>;
 }
+
+/** A medium of a message that came in. */
+export interface MediaContent {
+  /** How it is encrypted: `image`, `video` (also for GIFs and video notes), `audio`, `document` or `sticker`. */
+  readonly type: MediaType;
+  /** What the message says of it: media key, path, length, hashes, MIME type, thumbnail, size. */
+  readonly message: MediaMessage;
+}
+
+/** The part of a message that describes a medium. */
+export type MediaMessage =
+  | proto.Message.IImageMessage
+  | proto.Message.IVideoMessage
+  | proto.Message.IAudioMessage
+  | proto.Message.IDocumentMessage
+  | proto.Message.IStickerMessage;
 
 /** Messages of the protocol, not of people; and calls, which Baileys makes look like messages. */
 const INTERNAL = new Set([
@@ -30,13 +50,14 @@ export function contentOf(message: proto.IMessage | null | undefined): Content |
     const { text, contextInfo } = inner.extendedTextMessage;
     return { type: "TEXT", body: text ?? "", contextInfo };
   }
-  if (inner.imageMessage) return captioned("IMAGE", inner.imageMessage);
-  if (inner.videoMessage) return captioned("VIDEO", inner.videoMessage);
-  if (inner.audioMessage) return captioned("AUDIO", inner.audioMessage);
-  if (inner.stickerMessage) return captioned("STICKER", inner.stickerMessage);
+  if (inner.imageMessage) return captioned("IMAGE", "image", inner.imageMessage);
+  if (inner.videoMessage) return captioned("VIDEO", "video", inner.videoMessage);
+  if (inner.audioMessage) return captioned("AUDIO", "audio", inner.audioMessage);
+  if (inner.stickerMessage) return captioned("STICKER", "sticker", inner.stickerMessage);
   if (inner.documentMessage) {
     const { caption, fileName, contextInfo } = inner.documentMessage;
-    return { type: "DOCUMENT", body: caption || fileName || "", contextInfo };
+    const media = { type: "document", message: inner.documentMessage } as const;
+    return { type: "DOCUMENT", body: caption || fileName || "", contextInfo, media };
   }
   // In communities a reaction is encrypted once more, so that its sign cannot be told.
   if (inner.encReactionMessage) return { type: "REACTION", body: "" };
@@ -46,7 +67,9 @@ export function contentOf(message: proto.IMessage | null | undefined): Content |
 
 function captioned(
   type: string,
-  { caption, contextInfo }: { caption?: string | null; contextInfo?: proto.IContextInfo | null },
+  mediaType: MediaType,
+  message: MediaMessage & { caption?: string | null; contextInfo?: proto.IContextInfo | null },
 ): Content {
-  return { type, body: caption ?? "", contextInfo };
+  const { caption, contextInfo } = message;
+  return { type, body: caption ?? "", contextInfo, media: { type: mediaType, message } };
 }
