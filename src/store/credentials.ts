@@ -5,6 +5,17 @@ const PLAINTEXTS_KEPT = 2048;
 /** What is longer is the history of a new device, which is not worth keeping twice. */
 const LONGEST_PLAINTEXT_BYTES = 64 * 1024;
 
+/** What goes with a device. */
+const OF_DEVICE = [
+  "credential",
+  "credential_set_aside",
+  "plaintext",
+  "phone",
+  "undecryptable",
+  "placeholder",
+  "message",
+];
+
 /** One key of a session: `value` is its serialised form, `null` to remove it. */
 export interface CredentialChange {
   readonly type: string;
@@ -108,11 +119,9 @@ export class Credentials {
     }];
   }
 
-  /** The writes that forget everything about a number's device, what was noted of its health included. */
+  /** The writes that forget everything about a number's device, with what was written to it and noted of its health. */
   forgetting(numberId: string): Statement[] {
-    return ["credential", "credential_set_aside", "plaintext", "phone", "undecryptable", "placeholder"].map((
-      table,
-    ) => ({
+    return OF_DEVICE.map((table) => ({
       sql: `DELETE FROM ${table} WHERE number_id = ?`,
       parameters: [numberId],
     }));

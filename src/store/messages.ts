@@ -1,13 +1,17 @@
 import { BATCH_ROWS, breathe, inBatches } from "./batches.ts";
 import type { Database, Row, Statement } from "./database.ts";
 
-/** A message that came in. */
-export interface StoredMessage {
+/** What names a message. */
+export interface MessageId {
   /** Digits. */
   readonly numberId: string;
   readonly whatsappId: string;
   /** The chat's JID. */
   readonly chat: string;
+}
+
+/** A message that came in. */
+export interface StoredMessage extends MessageId {
   /** Its owner wrote it, on another device. */
   readonly fromMe: boolean;
   /** The JID of who wrote it, in a group. */
@@ -47,6 +51,33 @@ export class Messages {
     }];
   }
 
+  /** Whether a message is kept. */
+  async has({ numberId, whatsappId, chat }: MessageId): Promise<boolean> {
+    const row = await this.#database.selectOne(
+      "SELECT 1 FROM message WHERE number_id = ? AND whatsapp_id = ? AND chat = ?",
+      numberId,
+      whatsappId,
+      chat,
+    );
+    return row !== undefined;
+  }
+
+  /** The write that gives a message another content: it was edited. */
+  replacing({ numberId, whatsappId, chat, content }: StoredMessage): Statement[] {
+    return [{
+      sql: "UPDATE message SET content = ? WHERE number_id = ? AND whatsapp_id = ? AND chat = ?",
+      parameters: [content, numberId, whatsappId, chat],
+    }];
+  }
+
+  /** The write that forgets a message: it was taken back. */
+  forgettingOne({ numberId, whatsappId, chat }: MessageId): Statement[] {
+    return [{
+      sql: "DELETE FROM message WHERE number_id = ? AND whatsapp_id = ? AND chat = ?",
+      parameters: [numberId, whatsappId, chat],
+    }];
+  }
+
   /** Every message with this id: who writes one chooses it, so that two chats may have the same. */
   async find(numberId: string, whatsappId: string): Promise<StoredMessage[]> {
     const rows = await this.#database.select(
@@ -70,11 +101,6 @@ export class Messages {
       await this.#forgetOldest("created_at < ?", Number.MAX_SAFE_INTEGER);
       await breathe(signal);
     }
-  }
-
-  /** Forgets a number's messages: its device is linked no more. */
-  forgetting(numberId: string): Statement[] {
-    return [{ sql: "DELETE FROM message WHERE number_id = ?", parameters: [numberId] }];
   }
 
   async #forgetOldest(condition: string, parameter: number): Promise<number> {

@@ -7,7 +7,6 @@ import {
   type WAMessage,
 } from "@whiskeysockets/baileys";
 import { backendAddress, phoneOfJid } from "../contract/addresses.ts";
-import { contentOf } from "./inbound/content.ts";
 
 /**
  * Where Baileys writes down whose LID is whose: under the number's digits those of the LID, and the other way round under
@@ -67,8 +66,8 @@ export class Identities {
     return names.includes(jidNormalizedUser(other));
   }
 
-  /** Adds to a message what is known of the people in it: who wrote it, in which chat, and whom it quotes. */
-  async complete({ key, message }: WAMessage): Promise<void> {
+  /** Adds to the key of a message what is known of the people in it: who wrote it, and in which chat. */
+  async complete({ key }: Pick<WAMessage, "key">): Promise<void> {
     if (key.remoteJid && !key.remoteJidAlt) {
       const alias = await this.aliasOf(key.remoteJid);
       if (alias !== null) key.remoteJidAlt = alias;
@@ -77,10 +76,17 @@ export class Identities {
       const alias = await this.aliasOf(key.participant);
       if (alias !== null) key.participantAlt = alias;
     }
-    const { contextInfo } = contentOf(message) ?? {};
-    if (contextInfo?.participant && isLidUser(contextInfo.participant)) {
-      contextInfo.participant = await this.aliasOf(contextInfo.participant) ?? contextInfo.participant;
-    }
+  }
+
+  /** The addresses of people in the backend's form: by phone number where it is known. */
+  async addressesOf(jids: readonly string[]): Promise<string[]> {
+    const normal = jids.map((jid) => jidNormalizedUser(jid));
+    const lids = normal.filter((jid) => isLidUser(jid)).map((jid) => `${jid.split("@")[0]}_reverse`);
+    const numbers = lids.length === 0 ? {} : await this.#keys.get(MAPPING, [...new Set(lids)]);
+    return normal.map((jid) => {
+      const number = isLidUser(jid) ? numbers[`${jid.split("@")[0]}_reverse`] : undefined;
+      return backendAddress(number === undefined ? jid : `${number}@s.whatsapp.net`);
+    });
   }
 
   /**

@@ -4,7 +4,7 @@ import type { Announcer } from "../announcer.ts";
 import type { SessionRecord } from "../store/session_records.ts";
 import type { Store } from "../store/store.ts";
 import type { Telemetry } from "../telemetry.ts";
-import type { Inbound, Taking } from "./inbound/inbound.ts";
+import type { Inbound, Recipient, Taking } from "./inbound/inbound.ts";
 import { AwaitedContent } from "./inbound/placeholders.ts";
 import type { Receipt, Receipts } from "./receipts.ts";
 import { findSent, retryCounts } from "./resends.ts";
@@ -67,7 +67,7 @@ export class Traffic extends Transmissions {
   async decrypted(message: WAMessage, socket: Socket): Promise<Effect> {
     const { inbound, announcer } = this.#context;
     const known = await identified(message, socket);
-    const { statements, received } = await inbound.taking(this.#owner.record, known, socket.account);
+    const { statements, received } = await inbound.taking(known, this.#recipient(socket));
     return {
       statements: [...statements, ...this.awaitedContent.settling(known)],
       done: () => {
@@ -121,9 +121,14 @@ export class Traffic extends Transmissions {
   async #received(message: WAMessage, socket: Socket): Promise<Taking["received"]> {
     const { inbound } = this.#context;
     const known = await identified(message, socket);
-    const received = await inbound.take(this.#owner.record, known, socket.account);
+    const received = await inbound.take(known, this.#recipient(socket));
     await this.#vitals.message(message);
     return received;
+  }
+
+  #recipient({ account, identities }: Socket): Recipient {
+    const { record, log } = this.#owner;
+    return { session: record, own: account, identities, log };
   }
 
   #count(received: Taking["received"]): void {

@@ -76,12 +76,17 @@ Deno.test("Identities.complete() adds the other names of all who are in a messag
     participant: LID,
     participantAlt: CONTACT,
   });
-  const quoting = {
-    key: {},
-    message: { extendedTextMessage: { text: "yes", contextInfo: { stanzaId: "A", participant: LID } } },
-  } as WAMessage;
-  await identities(KNOWN).complete(quoting);
-  assert.equal(quoting.message!.extendedTextMessage!.contextInfo!.participant, CONTACT);
+});
+
+Deno.test("Identities.addressesOf() names people by phone number where it is known, and in their order", async () => {
+  const jids = ["1@lid", "123456789012345:4@lid", "221770000000:2@s.whatsapp.net", GROUP, LID];
+  assert.deepEqual(await identities(KNOWN).addressesOf(jids), [
+    "1@lid",
+    "221779999999@c.us",
+    "221770000000@c.us",
+    GROUP,
+    "221779999999@c.us",
+  ]);
 });
 
 Deno.test("Identities.otherAddress() names a device's Signal address by the other name, and its key for a group", async () => {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { WAMessage } from "@whiskeysockets/baileys";
+import type { Logger } from "pino";
 import type { Announcer } from "../../announcer.ts";
 import { sessionName } from "../../contract/addresses.ts";
 import type { Id } from "../../contract/ids.ts";
@@ -7,8 +8,11 @@ import { parseJson } from "../../contract/json.ts";
 import type { Statement } from "../../store/database.ts";
 import type { SessionRecord } from "../../store/session_records.ts";
 import type { Store } from "../../store/store.ts";
-import { person } from "../identities.ts";
-import { inboundMessage, type OwnAccount, type ReceiveInclude } from "./message.ts";
+import { type Identities, person } from "../identities.ts";
+import { type Content, contentOf } from "./content.ts";
+import { keeping } from "./keeping.ts";
+import { inboundMessage, isIncluded, type OwnAccount, type ReceiveInclude } from "./message.ts";
+import { unsealed } from "./secrets.ts";
 
 /** Options of {@link Inbound}. */
 export interface InboundOptions {
@@ -18,6 +22,14 @@ export interface InboundOptions {
   readonly now: () => number;
 }
 
+/** To whom a message came. */
+export interface Recipient {
+  readonly session: SessionRecord;
+  readonly own: OwnAccount;
+  readonly identities: Identities;
+  readonly log: Logger;
+}
+
 /** What is to become of a message that came in. */
 export interface Taking {
   readonly statements: readonly Statement[];
@@ -25,15 +37,23 @@ export interface Taking {
   readonly received?: { readonly type: string; readonly outcome: "new" | "repeated" };
 }
 
+/** Something that is told as a message. */
+export interface Telling {
+  readonly message: Pick<WAMessage, "key" | "messageTimestamp" | "pushName">;
+  readonly content: Content;
+  /** What is told of the message under this id, where it is not the message itself. */
+  readonly aspect?: string;
+}
+
+const NOTHING: Taking = { statements: [] };
+
 /**
  * Takes what WhatsApp delivers and passes it on to the backend, each message once. All of it is durable before WhatsApp is
- * told so: what is decrypted, what comes in the clear, what the own phone hands on, receipts. Not behind that barrier, for
- * they hold nothing for a backend or nothing that could be kept:
+ * told so: what is decrypted, what comes in the clear, what the own phone hands on, receipts, calls, and that a message could
+ * not be decrypted. Not behind that barrier, for they hold nothing for a backend:
  *
- * - Notifications (groups, devices, prekeys) and calls, and what phones tell their own devices (history, app state).
- * - A message that this device is given without its content. That it is missed is behind the barrier, and so is the
- *   phone's answer: see `placeholders.ts`.
- * - A message that cannot be decrypted: its sender is asked for it again, up to five times, and it is new each time.
+ * - Notifications (groups, devices, prekeys), and what phones tell their own devices (history, app state). What is told of a
+ *   group's members and settings is a notification, and no message of a person.
  * - Messages of bots (`msmsg`), which Baileys turns down because it cannot decrypt them.
  */
 export class Inbound {
@@ -44,37 +64,75 @@ export class Inbound {
   }
 
   /** Resolves when the message is durable in the outbox, or is none for the backend. */
-  async take(session: SessionRecord, message: WAMessage, own: OwnAccount): Promise<Taking["received"]> {
-    const { statements, received } = await this.taking(session, message, own);
+  async take(message: WAMessage, to: Recipient): Promise<Taking["received"]> {
+    const { statements, received } = await this.taking(message, to);
     if (statements.length > 0) await this.#options.announcer.commit(statements);
     return received;
   }
 
-  /** The writes that put the message into the outbox; none when it is none for the backend, or is there already. */
-  async taking(session: SessionRecord, message: WAMessage, own: OwnAccount): Promise<Taking> {
-    const { store, announcer, include, now } = this.#options;
-    const inbound = inboundMessage(message, own, include, now());
-    const { remoteJid, remoteJidAlt } = message.key;
-    if (inbound === undefined || !remoteJid) return { statements: [] };
-    const { type } = inbound;
-    const { names: [chat = remoteJid, ...otherNames] } = person(remoteJid, remoteJidAlt);
-    const key = { numberId: session.numberId, chat, whatsappId: inbound.messageId };
-    // WhatsApp may deliver a message again under its sender's other name.
-    for (const name of [chat, ...otherNames]) {
-      if (await store.received.has({ ...key, chat: name })) {
-        return { statements: [], received: { type, outcome: "repeated" } };
-      }
+  /** The writes that put the message into the outbox and keep it; none when it is nobody's, or is there already. */
+  async taking(message: WAMessage, to: Recipient): Promise<Taking> {
+    const { store, include } = this.#options;
+    const { key } = message;
+    const content = contentOf(message.message);
+    if (content === undefined || !key.remoteJid || !key.id) return NOTHING;
+    const included = isIncluded(key, content, include);
+    if (included && await this.isTold({ message, content }, to)) {
+      return { statements: [], received: { type: content.type, outcome: "repeated" } };
     }
-    const numberId = parseJson(session.numberIdJson) as Id;
-    const event = { sessionId: sessionName(numberId, session.phoneNumber), numberId, ...inbound };
+    const { own, identities, log, session: { numberId } } = to;
+    // What is not told is opened for what it changes alone.
+    const open = included || content.type === "EDIT"
+      ? await unsealed(content, key, { store, numberId, own, identities, log })
+      : content;
+    const isPrivate = included || !/@(?:broadcast|newsletter)$/.test(key.remoteJid);
+    const kept = isPrivate ? await keeping(message, open, { store, numberId, own, identities }) : [];
+    if (!included) return { statements: kept };
     return {
-      statements: [
-        ...store.received.remembering(key),
-        ...announcer.received(event, { messageId: eventIdOf(Object.values(key)) }),
-      ],
-      received: { type, outcome: "new" },
+      statements: [...await this.telling({ message, content: open }, to), ...kept],
+      received: { type: open.type, outcome: "new" },
     };
   }
+
+  /** Whether it was told before, under whichever of its chat's names. */
+  async isTold(
+    { message: { key }, aspect }: Telling,
+    { session: { numberId } }: Recipient,
+  ): Promise<boolean> {
+    const { names } = person(key.remoteJid, key.remoteJidAlt);
+    for (const chat of names) {
+      const whatsappId = idOf(key.id, aspect);
+      // WhatsApp may deliver a message again under its sender's other name.
+      if (await this.#options.store.received.has({ numberId, chat, whatsappId })) return true;
+    }
+    return false;
+  }
+
+  /** The writes that tell something, and remember that it is told. */
+  async telling({ message, content, aspect }: Telling, to: Recipient): Promise<Statement[]> {
+    const { store, announcer, now } = this.#options;
+    const { session, own, identities } = to;
+    const { remoteJid, remoteJidAlt, id } = message.key;
+    const { names: [chat = remoteJid ?? ""] } = person(remoteJid, remoteJidAlt);
+    const key = { numberId: session.numberId, chat, whatsappId: idOf(id, aspect) };
+    const numberId = parseJson(session.numberIdJson) as Id;
+    const inbound = await inboundMessage(message, content, { own, identities }, now());
+    const event = { sessionId: sessionName(numberId, session.phoneNumber), numberId, ...inbound };
+    return [
+      ...store.received.remembering(key),
+      ...announcer.received(event, { messageId: eventIdOf(Object.values(key)) }),
+    ];
+  }
+
+  /** Whether the backend wants to be told of something. */
+  wants({ message: { key }, content }: Telling): boolean {
+    return isIncluded(key, content, this.#options.include);
+  }
+}
+
+/** What is told of a message beside itself is remembered beside it; a space is in no id that WhatsApp makes. */
+function idOf(id: string | null | undefined, aspect: string | undefined): string {
+  return aspect === undefined ? id ?? "" : `${id} ${aspect}`;
 }
 
 /** The same for every time the same message arrives, so that a backend can drop what it has seen. */

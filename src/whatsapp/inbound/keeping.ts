@@ -1,0 +1,116 @@
+import { proto, type WAMessage, type WAMessageKey } from "@whiskeysockets/baileys";
+import type { Statement } from "../../store/database.ts";
+import type { StoredMessage } from "../../store/messages.ts";
+import type { Store } from "../../store/store.ts";
+import { type Identities, person } from "../identities.ts";
+import type { Content } from "./kinds/content.ts";
+import { type OwnAccount } from "./message.ts";
+import { targetOf } from "./targets.ts";
+
+/** What is said about a message, and is none that could be quoted or forwarded. */
+const PASSING: ReadonlySet<string> = new Set([
+  "REACTION",
+  "POLL_VOTE",
+  "EVENT_REPLY",
+  "EDIT",
+  "DELETE",
+  "PIN",
+  "KEEP",
+]);
+
+/** What messages are kept with. */
+export interface KeepingContext {
+  readonly store: Pick<Store, "messages">;
+  readonly numberId: string;
+  readonly own: OwnAccount;
+  readonly identities: Pick<Identities, "isSame">;
+}
+
+/**
+ * The writes that keep a message, for whoever replies to it, forwards it or votes on it; and those by which a message that
+ * is kept follows what becomes of it: it has its latest text, and is forgotten when it is taken back.
+ */
+export async function keeping(
+  { key, message }: WAMessage,
+  content: Content,
+  context: KeepingContext,
+): Promise<Statement[]> {
+  const { store, numberId } = context;
+  if (content.replacement !== undefined) return await changing(key, content, context);
+  if (PASSING.has(content.type) || !message) return [];
+  const { names: [chat = ""] } = person(key.remoteJid, key.remoteJidAlt);
+  const id = { numberId, whatsappId: key.id ?? "", chat };
+  if (await store.messages.has(id)) return [];
+  return store.messages.keeping({
+    ...id,
+    fromMe: key.fromMe === true,
+    participant: authorOf(key),
+    content: encoded(message),
+  });
+}
+
+async function changing(key: WAMessageKey, content: Content, context: KeepingContext): Promise<Statement[]> {
+  const { store, numberId, own } = context;
+  if (content.target === undefined) return [];
+  const me = person(own.jid, own.lid).names;
+  const { messageId } = targetOf(content.target, key, me);
+  const { names: chats } = person(key.remoteJid, key.remoteJidAlt);
+  for (const kept of await store.messages.find(numberId, messageId)) {
+    if (!chats.includes(kept.chat) || !await mayChange(key, kept, content, context)) continue;
+    if (content.replacement === null) return store.messages.forgettingOne(kept);
+    const replaced = encoded(edited(proto.Message.decode(kept.content), content.replacement!));
+    const isSame = replaced.length === kept.content.length &&
+      replaced.every((byte, i) => byte === kept.content[i]);
+    return isSame ? [] : store.messages.replacing({ ...kept, content: replaced });
+  }
+  return [];
+}
+
+/** People change their own messages; those of others an administrator of a group may take back. */
+async function mayChange(
+  key: WAMessageKey,
+  kept: StoredMessage,
+  { replacement }: Content,
+  { identities }: KeepingContext,
+): Promise<boolean> {
+  const author = authorOf(key);
+  if (replacement === null && author !== undefined) return true;
+  if (kept.fromMe !== (key.fromMe === true)) return false;
+  if (kept.fromMe || kept.participant === undefined || author === undefined) return true;
+  return kept.participant === author || await identities.isSame(kept.participant, author);
+}
+
+/** Who wrote a message into a group. */
+function authorOf({ participant, participantAlt }: WAMessageKey): string | undefined {
+  return participant ? person(participant, participantAlt).names[0] : undefined;
+}
+
+/** A message with its new content. An edit of a caption may say nothing of the medium, which stays. */
+function edited(message: proto.IMessage, replacement: proto.IMessage): proto.IMessage {
+  const inner = innermost(message);
+  for (const [name, value] of Object.entries(replacement) as [keyof proto.IMessage, unknown][]) {
+    const before: unknown = inner[name];
+    if (name === "messageContextInfo" || value === null || value === undefined) continue;
+    const isRefined = typeof value === "object" && typeof before === "object" && before !== null;
+    if (name === "conversation" || name === "extendedTextMessage") {
+      delete inner.conversation;
+      if (name === "conversation" && inner.extendedTextMessage) {
+        inner.extendedTextMessage = { ...inner.extendedTextMessage, text: String(value) };
+        continue;
+      }
+    }
+    Object.assign(inner, { [name]: isRefined ? { ...before, ...value } : value });
+  }
+  return message;
+}
+
+/** The content within the wrappers that can be edited in. */
+function innermost(message: proto.IMessage): proto.IMessage {
+  const inner = (message.ephemeralMessage ?? message.documentWithCaptionMessage)?.message;
+  return inner ? innermost(inner) : message;
+}
+
+/** Without the key of who writes into a group, which is nobody else's. */
+function encoded({ senderKeyDistributionMessage: _, ...message }: proto.IMessage): Uint8Array {
+  return proto.Message.encode(message as proto.Message).finish();
+}
