@@ -54,6 +54,8 @@ export interface WorkerOptions {
   readonly qrLifetimeMs?: number;
   /** When sockets to WhatsApp are probed. @default see {@link ProbeTimings} */
   readonly probe?: Partial<ProbeTimings>;
+  /** How long a message that cannot be decrypted may take to come again before the backend is told. @default 60 s */
+  readonly undecryptableAfterMs?: number;
   /** How long a send may be held for its number before it goes back to its queue for a moment. @default 5 minutes */
   readonly sendHoldMs?: number;
   /** How long things that are done in chats may take. @default see {@link ActionTimings} */
@@ -189,6 +191,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
     sessionTimeoutMs: settings.SESSION_TIMEOUT,
     qrLifetimeMs: options.qrLifetimeMs,
     probe: options.probe,
+    undecryptableAfterMs: options.undecryptableAfterMs,
     now,
     random,
     telemetry,

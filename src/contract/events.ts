@@ -25,6 +25,7 @@ import {
   word,
   workerId,
 } from "./event_fields.ts";
+import { receivedFields } from "./received_fields.ts";
 
 /** How well a number is; also the `status` of a `session_status`. */
 export const healthStatus = z.enum(["HEALTHY", "UNHEALTHY", "DISCONNECTED", "NOT_FOUND", "BANNED"]);
@@ -197,6 +198,7 @@ export const receivedMessage = z.looseObject({
   quoted: z.looseObject({}).nullable(),
   media: z.looseObject({}).nullable(),
   receivedAt: milliseconds,
+  ...receivedFields,
 }).refine(({ from, isGroup }) => isGroup === from.endsWith("@g.us"), {
   path: ["isGroup"],
   message: "must be true exactly for @g.us",

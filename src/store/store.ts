@@ -9,6 +9,7 @@ import { Received } from "./received.ts";
 import { RetryCounts } from "./retry_counts.ts";
 import type { Room } from "./room.ts";
 import { SessionRecords } from "./session_records.ts";
+import { Undecryptable } from "./undecryptable.ts";
 import { VitalRecords } from "./vital_records.ts";
 
 /** Everything a worker keeps on disk, one part a subject. */
@@ -22,6 +23,7 @@ export interface Store {
   readonly received: Received;
   readonly retryCounts: RetryCounts;
   readonly sessions: SessionRecords;
+  readonly undecryptable: Undecryptable;
   readonly vitals: VitalRecords;
   /** Whether there is room to write. */
   readonly room: Room;
@@ -42,6 +44,7 @@ export function makeStore(database: Database, now: () => number): Store {
     received: new Received(database, now),
     retryCounts: new RetryCounts(database, now),
     sessions: new SessionRecords(database, now),
+    undecryptable: new Undecryptable(database, now),
     vitals: new VitalRecords(database, now),
     room: database.room,
     commit: async (statements, options) => void await database.commit(statements, options),

@@ -48,7 +48,7 @@ export class VitalRecords {
       sql: "INSERT OR IGNORE INTO undecryptable (number_id, chat, whatsapp_id, noted_at) VALUES (?, ?, ?, ?)",
       parameters: [numberId, chat, whatsappId, this.#now()],
     }, {
-      sql: `DELETE FROM undecryptable WHERE number_id = ? AND (chat, whatsapp_id) IN (
+      sql: `DELETE FROM undecryptable WHERE number_id = ? AND told = 1 AND (chat, whatsapp_id) IN (
               SELECT chat, whatsapp_id FROM undecryptable WHERE number_id = ?
               ORDER BY noted_at DESC LIMIT -1 OFFSET ${UNDECRYPTABLE_KEPT})`,
       parameters: [numberId, numberId],
@@ -77,6 +77,6 @@ export class VitalRecords {
       "SELECT count(*) AS count FROM undecryptable WHERE number_id = ?",
       numberId,
     );
-    return Number(row?.count ?? 0);
+    return Math.min(Number(row?.count ?? 0), UNDECRYPTABLE_KEPT);
   }
 }

@@ -4,8 +4,10 @@ import type { Announcer } from "../announcer.ts";
 import type { SessionRecord } from "../store/session_records.ts";
 import type { Store } from "../store/store.ts";
 import type { Telemetry } from "../telemetry.ts";
+import { type Call, Calls } from "./inbound/calls.ts";
 import type { Inbound, Recipient, Taking } from "./inbound/inbound.ts";
 import { AwaitedContent } from "./inbound/placeholders.ts";
+import { type UndecryptableReason, Unread } from "./inbound/undecryptable.ts";
 import type { Receipt, Receipts } from "./receipts.ts";
 import { findSent, retryCounts } from "./resends.ts";
 import type { Effect } from "./signal/signal_keys.ts";
@@ -21,6 +23,8 @@ export interface TrafficContext {
   readonly inbound: Inbound;
   readonly now: () => number;
   readonly telemetry?: Telemetry | undefined;
+  /** How long a message that cannot be decrypted may take to come again before the backend is told. @default 60 s */
+  readonly undecryptableAfterMs?: number | undefined;
 }
 
 /** Whose traffic it is, as it is known at the moment. */
@@ -39,6 +43,9 @@ export class Traffic extends Transmissions {
   readonly #vitals: Vitals;
   /** Of messages that came without it. */
   readonly awaitedContent: AwaitedContent;
+  /** Messages that could not be decrypted. */
+  readonly #unread: Unread;
+  readonly #calls: Calls;
   #last: Promise<void> = Promise.resolve();
 
   constructor(context: TrafficContext, owner: TrafficOwner, vitals: Vitals) {
@@ -46,7 +53,9 @@ export class Traffic extends Transmissions {
     this.#vitals = vitals;
     this.#context = context;
     this.#owner = owner;
-    const { store, now } = context;
+    const { store, now, announcer, inbound, undecryptableAfterMs: patienceMs } = context;
+    this.#unread = new Unread({ store, announcer, inbound, now, patienceMs });
+    this.#calls = new Calls({ announcer, inbound });
     const { numberId } = owner.record;
     this.awaitedContent = new AwaitedContent({ store, numberId, vitals, now, log: () => owner.log });
   }
@@ -75,6 +84,32 @@ export class Traffic extends Transmissions {
         this.#count(received);
       },
     };
+  }
+
+  /** A message could not be decrypted. Resolves when that is durable. */
+  async undecryptable(message: WAMessage, reason: UndecryptableReason, socket: Socket): Promise<void> {
+    await this.#unread.note(message, reason, this.#recipient(socket));
+  }
+
+  /** A message was announced whose content never comes. Resolves when the backend is sure to be told. */
+  async lost(message: WAMessage, reason: UndecryptableReason, socket: Socket): Promise<void> {
+    await this.#unread.tell(message, reason, this.#recipient(socket));
+  }
+
+  /** A message was announced without its content. Resolves when it is durable that it is missed. */
+  async unavailable(message: WAMessage, socket: Socket): Promise<void> {
+    await this.awaitedContent.note(message);
+    await this.undecryptable(message, "no_content", socket);
+  }
+
+  /** Tells of messages that could not be decrypted and do not come again, while the socket is open. Never rejects. */
+  watchUnread(socket: Socket, signal: AbortSignal): Promise<void> {
+    return this.#unread.watch(() => this.#recipient(socket), signal);
+  }
+
+  /** A call has changed. Resolves when the backend is sure to be told. */
+  async call(call: Call, socket: Socket): Promise<void> {
+    await this.#calls.take(call, this.#recipient(socket));
   }
 
   /** A message came that nobody encrypted. Resolves when it is durable; rejects when that cannot be. */

@@ -34,7 +34,11 @@ async function repositoryOver(folder: AuthFolder) {
   assert.equal(unreadable, 0);
   await credentials.write("6", changes);
   const auth = await loadAuthState(credentials, "6", (type) => assert.fail(`'${type}' is unreadable`));
-  const make = durableSignalRepository(auth, () => Promise.resolve({ statements: [] }));
+  const make = durableSignalRepository(
+    auth,
+    () => Promise.resolve({ statements: [] }),
+    () => assert.fail("something could not be decrypted"),
+  );
   const log = pino({ level: "silent" });
   return { auth, repository: make(auth as never, log as never), [Symbol.dispose]: () => database.close() };
 }

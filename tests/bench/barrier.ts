@@ -131,9 +131,14 @@ async function workerSocket(url: string, store: Store): Promise<() => Promise<vo
     onNews: () => {},
   });
   const inbound = new Inbound({ store, announcer, include: new Set(), now: Date.now });
-  const record = { numberId: "6", numberIdJson: "6", phoneNumber: "221771234567" } as Parameters<
-    Inbound["taking"]
-  >[0];
+  const session = {
+    numberId: "6",
+    numberIdJson: "6",
+    phoneNumber: "221771234567",
+    atStart: "open",
+  } as const;
+  const log = pino({ level: "silent" });
+  const recipient = () => ({ session, own: socket.account, identities: socket.identities, log });
   const opened = Promise.withResolvers<void>();
   const socket = openSocket({
     url,
@@ -141,15 +146,15 @@ async function workerSocket(url: string, store: Store): Promise<() => Promise<vo
     findSent: () => Promise.resolve(undefined),
     random: Math.random,
     retryCounts: { get: () => undefined, set: () => {}, del: () => {}, flushAll: () => {} },
-    log: pino({ level: "silent" }),
+    log,
     events: {
       onQr: () => {},
       onOpen: () => opened.resolve(),
       onClose: ({ reason }) => opened.reject(new Error(`The socket was closed: ${reason}`)),
-      onDecrypted: (message) => inbound.taking(record, message, socket.account),
+      onDecrypted: (message) => inbound.taking(message, recipient()),
       onPlain: () => Promise.resolve(),
       onMessages: (messages) => {
-        for (const message of messages) void inbound.take(record, message, socket.account);
+        for (const message of messages) void inbound.take(message, recipient());
       },
       onReceipt: () => Promise.resolve(),
       onAck: () => {},
@@ -157,6 +162,9 @@ async function workerSocket(url: string, store: Store): Promise<() => Promise<vo
       onRoundTrip: () => {},
       onTimelock: () => {},
       onUnavailable: () => Promise.resolve(),
+      onUndecryptable: () => Promise.resolve(),
+      onLost: () => Promise.resolve(),
+      onCall: () => Promise.resolve(),
     },
   });
   await opened.promise;

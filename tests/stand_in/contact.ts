@@ -1,5 +1,6 @@
 /** Somebody with a phone: an account whose messages are truly encrypted and decrypted. */
 import type { BinaryNode, proto } from "@whiskeysockets/baileys";
+import { type CallChange, type CallOptions, callStanza } from "./calls.ts";
 import { type ChatState, type ContactMessage, type Receipt, textIn } from "./chat_message.ts";
 import type { Companion } from "./companion.ts";
 import { digitsOf } from "./directory.ts";
@@ -153,11 +154,29 @@ export class Contact implements Endpoint {
     return id;
   }
 
-  /** Sends a text to a group whose only other members are the companions of a number. */
-  async sendToGroup(group: string, toNumber: string, text: string): Promise<string> {
-    const id = newId();
-    await this.#inTurn(() => this.#outgoing.sendToGroup(id, group, toNumber, text));
+  /** Sends a text, or any message, to a group whose only other members are the companions of a number. */
+  async sendToGroup(
+    group: string,
+    toNumber: string,
+    content: string | proto.IMessage,
+    id: string = newId(),
+  ): Promise<string> {
+    const message = typeof content === "string" ? { conversation: content } : content;
+    await this.#inTurn(() => this.#outgoing.sendToGroup(id, group, toNumber, message));
     return id;
+  }
+
+  /** Calls a number's companions; what becomes of the call is told by {@link tellOfCall}. @returns its id */
+  call(toNumber: string, options: CallOptions = {}, id: string = newId()): string {
+    this.tellOfCall(toNumber, id, "offer", options);
+    return id;
+  }
+
+  /** Tells a number's companions what has become of a call of this person. */
+  tellOfCall(toNumber: string, id: string, change: CallChange, options: CallOptions = {}): void {
+    for (const device of this.hub.directory.byNumber(toNumber)?.companions.values() ?? []) {
+      device.mailbox.put(callStanza(this, { id, change, nowMs: this.hub.now(), ...options }));
+    }
   }
 
   /** Gives a message that was sent to its receivers once more, the same ciphertext, under the address used now. */

@@ -58,18 +58,17 @@ export class Outgoing {
     }
   }
 
-  /** Gives a text to the companions of a number as members of a group, with the group's key to those that have none. */
-  async sendToGroup(id: string, group: string, toNumber: string, text: string): Promise<void> {
+  /** Gives a message to the companions of a number as members of a group, with the group's key to those that have none. */
+  async sendToGroup(id: string, group: string, toNumber: string, message: proto.IMessage): Promise<void> {
     const devices = this.#hub.directory.byNumber(toNumber)?.companions.values() ?? [];
-    const message = { conversation: text };
     const { ciphertext, senderKey } = await this.#signal.encryptForGroup(group, this.#from.lid, message);
     for (const device of devices) {
       const known = this.#haveSenderKey.has(`${group} ${device.lid}`);
       this.#haveSenderKey.add(`${group} ${device.lid}`);
       this.#hand(device, {
         ...this.#envelope(id),
-        type: "text",
-        enc: element("enc", { v: "2", type: "skmsg" }, Buffer.from(ciphertext)),
+        type: stanzaType(message),
+        enc: element("enc", { v: "2", type: "skmsg" }, this.#sealed(ciphertext)),
         group: { jid: group, senderKey: known ? undefined : await this.#encrypt(device, senderKey) },
       });
     }
@@ -133,9 +132,14 @@ export class Outgoing {
   async #encrypt(device: Endpoint, message: proto.IMessage, count?: string): Promise<BinaryNode> {
     if (!await this.#signal.knows(device.lid)) await this.#signal.meet(device.lid, await device.takeBundle());
     const { type, ciphertext } = await this.#signal.encrypt(device.lid, message);
+    return element("enc", { v: "2", type, ...(count && { count }) }, this.#sealed(ciphertext));
+  }
+
+  /** What goes out of a ciphertext, damaged if that is its turn. */
+  #sealed(ciphertext: Uint8Array): Buffer {
     const bytes = Buffer.from(ciphertext);
     if (this.#damaged > 0 && this.#damaged-- > 0) damage(bytes);
-    return element("enc", { v: "2", type, ...(count && { count }) }, bytes);
+    return bytes;
   }
 }
 

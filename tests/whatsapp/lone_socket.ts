@@ -26,6 +26,9 @@ export async function loneSocket(url: string, options: Partial<SocketOptions> = 
     onRoundTrip: () => {},
     onTimelock: () => {},
     onUnavailable: () => Promise.resolve(),
+    onUndecryptable: () => Promise.resolve(),
+    onLost: () => Promise.resolve(),
+    onCall: () => Promise.resolve(),
   };
   const socket = openSocket({
     url,

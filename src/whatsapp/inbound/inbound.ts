@@ -13,6 +13,7 @@ import { type Content, contentOf } from "./content.ts";
 import { keeping } from "./keeping.ts";
 import { inboundMessage, isIncluded, type OwnAccount, type ReceiveInclude } from "./message.ts";
 import { unsealed } from "./secrets.ts";
+import type { ReadMessage } from "./stanzas.ts";
 
 /** Options of {@link Inbound}. */
 export interface InboundOptions {
@@ -71,10 +72,10 @@ export class Inbound {
   }
 
   /** The writes that put the message into the outbox and keep it; none when it is nobody's, or is there already. */
-  async taking(message: WAMessage, to: Recipient): Promise<Taking> {
+  async taking(message: ReadMessage, to: Recipient): Promise<Taking> {
     const { store, include } = this.#options;
     const { key } = message;
-    const content = contentOf(message.message);
+    const content = contentOf(message.message) ?? unreadContent(message);
     if (content === undefined || !key.remoteJid || !key.id) return NOTHING;
     const included = isIncluded(key, content, include);
     if (included && await this.isTold({ message, content }, to)) {
@@ -85,8 +86,9 @@ export class Inbound {
     const open = included || content.type === "EDIT"
       ? await unsealed(content, key, { store, numberId, own, identities, log })
       : content;
-    const isPrivate = included || !/@(?:broadcast|newsletter)$/.test(key.remoteJid);
-    const kept = isPrivate ? await keeping(message, open, { store, numberId, own, identities }) : [];
+    // Nobody answers what is not told of strangers' channels and stories; what cannot be read cannot be passed on.
+    const isKept = (included || !/@(?:broadcast|newsletter)$/.test(key.remoteJid)) && !message.unreadFields;
+    const kept = isKept ? await keeping(message, open, { store, numberId, own, identities }) : [];
     if (!included) return { statements: kept };
     return {
       statements: [...await this.telling({ message, content: open }, to), ...kept],
@@ -128,6 +130,11 @@ export class Inbound {
   wants({ message: { key }, content }: Telling): boolean {
     return isIncluded(key, content, this.#options.include);
   }
+}
+
+/** Of a kind that is newer than Baileys. */
+function unreadContent({ unreadFields: [field] = [] }: ReadMessage): Content | undefined {
+  return field === undefined ? undefined : { type: "UNKNOWN", body: "", protoName: `field${field}` };
 }
 
 /** What is told of a message beside itself is remembered beside it; a space is in no id that WhatsApp makes. */

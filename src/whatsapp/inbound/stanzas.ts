@@ -3,16 +3,25 @@ import {
   cleanMessage,
   decodeMessageNode,
   getBinaryNodeChildren,
+  normalizeMessageContent,
   proto,
   unpadRandomMax16,
   type WAMessage,
 } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
+import { contentOf } from "./content.ts";
+import { unreadFields } from "./unread_fields.ts";
 
 /** The account a message came to. */
 interface Me {
   readonly id: string;
   readonly lid?: string | undefined;
+}
+
+/** A message as it was decrypted. */
+export interface ReadMessage extends WAMessage {
+  /** The numbers of fields that Baileys does not know, where it knows none that a person has to do with. */
+  readonly unreadFields?: readonly number[];
 }
 
 /** The stanzas that came in, found by the ciphertexts they hold: Baileys passes on the very same bytes. */
@@ -31,6 +40,15 @@ export class Stanzas {
     }
   }
 
+  /** The message around a ciphertext that could not be decrypted. */
+  undecrypted(ciphertext: Uint8Array, me: Me | undefined): WAMessage | undefined {
+    const stanza = this.#byCiphertext.get(ciphertext);
+    if (stanza === undefined || me === undefined) return undefined;
+    const { fullMessage } = decodeMessageNode(stanza, me.id, me.lid ?? "");
+    cleanMessage(fullMessage, me.id, me.lid ?? "");
+    return fullMessage;
+  }
+
   /**
    * The message a ciphertext was decrypted to, as Baileys builds it from the stanza around it, and those that it holds.
    * Where a stanza has several ciphertexts (the key of a group, then a text) each makes a message of its own.
@@ -38,7 +56,7 @@ export class Stanzas {
    * @param plaintext with its padding
    * @returns nothing when it came in no stanza, or is no message: Baileys will say so, too
    */
-  messagesOf(ciphertext: Uint8Array, plaintext: Uint8Array, me: Me | undefined): WAMessage[] {
+  messagesOf(ciphertext: Uint8Array, plaintext: Uint8Array, me: Me | undefined): ReadMessage[] {
     const stanza = this.#byCiphertext.get(ciphertext);
     if (stanza === undefined || me === undefined) return [];
     try {
@@ -65,10 +83,30 @@ function resentIn({ key, message }: WAMessage): WAMessage[] {
   });
 }
 
-function message(stanza: BinaryNode, plaintext: Uint8Array, { id, lid = "" }: Me): WAMessage {
+function message(stanza: BinaryNode, plaintext: Uint8Array, { id, lid = "" }: Me): ReadMessage {
   const { fullMessage } = decodeMessageNode(stanza, id, lid);
-  const content = proto.Message.decode(unpadRandomMax16(plaintext));
-  const message: WAMessage = { ...fullMessage, message: content.deviceSentMessage?.message ?? content };
-  cleanMessage(message, id, lid);
+  const bytes = unpadRandomMax16(plaintext);
+  const content = proto.Message.decode(bytes);
+  const message: WAMessage = { ...fullMessage, message: sentElsewhere(content) ?? content };
+  clean(message, id, lid);
+  const mayHoldMore = stanza.attrs.category !== "peer" && contentOf(message.message) === undefined;
+  return mayHoldMore ? { ...message, unreadFields: unreadFields(bytes, content) } : message;
+}
+
+/** What another device of the account has sent, with what stands beside it. */
+function sentElsewhere(
+  { deviceSentMessage, messageContextInfo }: proto.IMessage,
+): proto.IMessage | undefined {
+  const { message } = deviceSentMessage ?? {};
+  if (!message) return undefined;
+  if (messageContextInfo && !message.messageContextInfo) message.messageContextInfo = messageContextInfo;
   return message;
+}
+
+/** Turns the keys in it to this account's view, which Baileys cannot do where there is none. */
+function clean(message: WAMessage, id: string, lid: string): void {
+  const { reactionMessage, pollUpdateMessage } = normalizeMessageContent(message.message) ?? {};
+  if (reactionMessage) reactionMessage.key ??= {};
+  if (pollUpdateMessage) pollUpdateMessage.pollCreationMessageKey ??= {};
+  cleanMessage(message, id, lid);
 }

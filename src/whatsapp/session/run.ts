@@ -67,6 +67,9 @@ export class Run {
   readonly #logOut: LogOut;
   readonly #finished: Promise<void>;
   #socket: Socket | undefined;
+  /** Aborted when the latest socket that was connected is not any more. */
+  #connection = new AbortController();
+  #watching: Promise<void> = Promise.resolve();
   #account: LinkedAccount | undefined;
   #asked: boolean;
   /** Of the latest socket. */
@@ -130,6 +133,8 @@ export class Run {
     this.#socket = undefined;
     await socket?.end();
     await this.#finished;
+    this.#connection.abort();
+    await this.#watching;
   }
 
   /** One socket after the other until the run is over, or there is nothing more to try. Never rejects. */
@@ -215,7 +220,10 @@ export class Run {
         onClose: (closure) => traffic.inTurn("handling a close", () => closed.resolve(closure)),
         onMessages: (messages) => traffic.messages(messages, socket),
         onDecrypted: (message) => traffic.decrypted(message, socket),
-        onUnavailable: (message) => traffic.awaitedContent.note(message),
+        onUndecryptable: (message, reason) => traffic.undecryptable(message, reason, socket),
+        onLost: (message, reason) => traffic.lost(message, reason, socket),
+        onCall: (call) => traffic.call(call, socket),
+        onUnavailable: (message) => traffic.unavailable(message, socket),
         onPlain: (message) => traffic.plain(message, socket),
         onReceipt: (receipt) => traffic.receipt(receipt),
         onAck: (whatsappId, error) => traffic.ack(whatsappId, error),
@@ -234,6 +242,7 @@ export class Run {
     onSettled();
     // A run may outlive thousands of sockets, and would hold on to each by this.
     signal.removeEventListener("abort", over);
+    this.#connection.abort();
     if (signal.aborted) return undefined;
     this.#socket = undefined;
     traffic.disconnected();
@@ -281,6 +290,10 @@ export class Run {
     const socket = this.#socket;
     // Not waited for: it takes two seconds for each message. It never rejects.
     if (socket !== undefined) traffic.awaitedContent.ask(socket, () => this.#socket !== socket);
+    this.#connection.abort();
+    const { signal } = this.#connection = new AbortController();
+    // Nor this, which lasts as long as the socket.
+    if (socket !== undefined) this.#watching = traffic.watchUnread(socket, signal);
     await this.#context.webVersions.accepted(this.#webVersion);
   }
 

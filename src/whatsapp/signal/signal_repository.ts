@@ -10,6 +10,12 @@ export type MakeSignalRepository = typeof DEFAULT_CONNECTION_CONFIG.makeSignalRe
 /** What comes of something that was decrypted. @param plaintext with its padding */
 export type OnDecrypted = (ciphertext: Uint8Array, plaintext: Uint8Array) => Promise<Effect>;
 
+/** Something could not be decrypted, in any session: resolves when that is durable. */
+export type OnUndecryptable = (ciphertext: Uint8Array) => Promise<void>;
+
+/** It has been decrypted before, longer ago than what is remembered: libsignal's words. */
+const USED_UP = /key used already|old counter/i;
+
 /**
  * Baileys' own repository, for links that break and processes that are killed at any moment:
  *
@@ -24,6 +30,7 @@ export type OnDecrypted = (ciphertext: Uint8Array, plaintext: Uint8Array) => Pro
 export function durableSignalRepository(
   auth: StoredAuthState,
   onDecrypted: OnDecrypted,
+  onUndecryptable: OnUndecryptable,
 ): MakeSignalRepository {
   return ({ creds }, ...rest) => {
     const keys = new SignalKeys(auth);
@@ -35,7 +42,11 @@ export function durableSignalRepository(
       const hash = createHash("sha256").update(ciphertext).digest();
       const known = await auth.plaintextOf(hash);
       if (known !== undefined) return known;
-      const plaintext = await decrypt();
+      const plaintext = await decrypt().catch(async (error: Error) => {
+        // Before Baileys asks for it again and tells the server that it has come.
+        if (!USED_UP.test(error.message)) await onUndecryptable(ciphertext);
+        throw error;
+      });
       keys.add({ statements: auth.remembering(hash, plaintext) });
       keys.add(await onDecrypted(ciphertext, plaintext));
       return plaintext;

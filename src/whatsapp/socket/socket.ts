@@ -28,7 +28,9 @@ import { Identities } from "../identities.ts";
 import { forgetUnused, isFirstHistory } from "./history.ts";
 import { plainMessages } from "../inbound/plain_messages.ts";
 import { Stanzas } from "../inbound/stanzas.ts";
-import { unavailableIn } from "../inbound/unavailable.ts";
+import { type Call, callIn } from "../inbound/calls.ts";
+import type { UndecryptableReason } from "../inbound/undecryptable.ts";
+import { lostIn, unavailableIn } from "../inbound/unavailable.ts";
 import { takeInOrder } from "./in_order.ts";
 import { Probe, type ProbeTimings } from "../vitals/probe.ts";
 import { watchReachout } from "../vitals/reachout.ts";
@@ -81,6 +83,12 @@ export interface SocketEvents {
   onDecrypted(message: WAMessage): Promise<Effect>;
   /** A message came that nobody encrypted. WhatsApp is told that it has arrived when this resolves. */
   onPlain(message: WAMessage): Promise<void>;
+  /** A message could not be decrypted. WhatsApp is told that it has arrived, or asked for it again, when this resolves. */
+  onUndecryptable(message: WAMessage, reason: UndecryptableReason): Promise<void>;
+  /** A message was announced whose content this device is never given. WhatsApp is told of it when this resolves. */
+  onLost(message: WAMessage, reason: UndecryptableReason): Promise<void>;
+  /** A call has changed. WhatsApp is told that it was heard when this resolves. */
+  onCall(call: Call): Promise<void>;
   /** A message was announced without its content. WhatsApp is told that it has arrived when this resolves. */
   onUnavailable(message: WAMessage): Promise<void>;
   /** Messages of every kind, those that were decrypted or came in the clear again. */
@@ -176,6 +184,10 @@ export function openSocket(options: SocketOptions): Socket {
       { ...auth, commit: (...changes) => auth.commit(...changes).catch(cutOff) },
       (ciphertext, plaintext) =>
         effectOf(stanzas.messagesOf(ciphertext, plaintext, auth.creds.me), events.onDecrypted),
+      async (ciphertext) => {
+        const message = stanzas.undecrypted(ciphertext, auth.creds.me);
+        if (message !== undefined) await events.onUndecryptable(message, "cannot_decrypt").catch(cutOff);
+      },
     ),
     ...(qrLifetimeMs === undefined ? {} : { qrTimeout: qrLifetimeMs }),
   });
@@ -273,12 +285,23 @@ export function openSocket(options: SocketOptions): Socket {
       await takePlain(stanza);
       const unavailable = unavailableIn(stanza, linkedAccount(auth.creds.me));
       if (unavailable !== undefined) await events.onUnavailable(unavailable);
+      const lost = lostIn(stanza, linkedAccount(auth.creds.me));
+      if (lost !== undefined) await events.onLost(lost.message, lost.reason);
     },
     backlog,
     isOver,
     onError,
   });
   takeInOrder(baileys.ws, "CB:notification", { first: takePlain, backlog, isOver, onError });
+  takeInOrder(baileys.ws, "CB:call", {
+    first: async (stanza) => {
+      const call = callIn(stanza);
+      if (call !== undefined) await events.onCall(call);
+    },
+    backlog,
+    isOver,
+    onError,
+  });
   takeInOrder(baileys.ws, "CB:receipt", {
     first: async (stanza) => {
       const receipt = receiptOf(stanza);

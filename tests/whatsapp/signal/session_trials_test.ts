@@ -19,7 +19,11 @@ const FRIEND = "100000000000002@lid";
 async function makeDevice() {
   const store = makeStore(Database.inMemory(), () => 1);
   const auth = await loadAuthState(store.credentials, "6");
-  const makeRepository = durableSignalRepository(auth, () => Promise.resolve({ statements: [] }));
+  const makeRepository = durableSignalRepository(
+    auth,
+    () => Promise.resolve({ statements: [] }),
+    () => Promise.resolve(),
+  );
   const repository = makeRepository(auth as never, pino({ level: "silent" }), () => Promise.resolve([]));
   return { store, auth, repository };
 }

@@ -82,6 +82,9 @@ async function link(): Promise<Linked> {
         onStanza: () => linked.read++,
         onRoundTrip: () => {},
         onTimelock: () => {},
+        onUndecryptable: () => Promise.resolve(),
+        onLost: () => Promise.resolve(),
+        onCall: () => Promise.resolve(),
         onUnavailable: () => Promise.resolve(),
       };
       socket = openSocket({

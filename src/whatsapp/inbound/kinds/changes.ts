@@ -15,7 +15,7 @@ export function reaction({ key, text }: proto.Message.IReactionMessage): Content
     type: "REACTION",
     body: text ?? "",
     fields: { reaction: { emoji: text || null } },
-    ...(key ? { target: { field: "reaction", key, turned: true } } : {}),
+    ...(key?.id ? { target: { field: "reaction", key, turned: true } } : {}),
   };
 }
 
@@ -23,7 +23,7 @@ export function reaction({ key, text }: proto.Message.IReactionMessage): Content
 export function sealedReaction(
   { targetMessageKey: key, encPayload, encIv }: proto.Message.IEncReactionMessage,
 ): Content {
-  const target = key ? { target: { field: "reaction", key } } : {};
+  const target = key?.id ? { target: { field: "reaction", key } } : {};
   return {
     type: "REACTION",
     body: "",
@@ -40,11 +40,11 @@ export function sealedReaction(
 export function protocol(message: proto.Message.IProtocolMessage, read: ReadContent): Content | undefined {
   const { type, key, editedMessage } = message;
   // Zero, and therefore what is absent.
-  if ((type ?? 0) === ProtocolMessage.Type.REVOKE && key) {
+  if ((type ?? 0) === ProtocolMessage.Type.REVOKE && key?.id) {
     const target = { field: "deleted", key };
     return { type: "DELETE", body: "", fields: { deleted: {} }, target, replacement: null };
   }
-  if (type === ProtocolMessage.Type.MESSAGE_EDIT && key) return edit(key, editedMessage, read);
+  if (type === ProtocolMessage.Type.MESSAGE_EDIT && key?.id) return edit(key, editedMessage, read);
   return undefined;
 }
 
@@ -74,7 +74,9 @@ export function sealedEdit(
     : secretEncType === SecretEncryptedMessage.SecretEncType.EVENT_EDIT
     ? "Event Edit"
     : undefined;
-  if (use === undefined || !key) return { type: "UNKNOWN", body: "", protoName: "secretEncryptedMessage" };
+  if (use === undefined || !key?.id) {
+    return { type: "UNKNOWN", body: "", protoName: "secretEncryptedMessage" };
+  }
   return {
     type: "EDIT",
     body: "",
@@ -101,7 +103,7 @@ export function comment(
 ): Content {
   return {
     ...(read(message) ?? { type: "UNKNOWN", body: "", protoName: "commentMessage" }),
-    ...(key ? { target: { field: "comment", key } } : {}),
+    ...(key?.id ? { target: { field: "comment", key } } : {}),
   };
 }
 
@@ -114,7 +116,7 @@ export function sealedComment(
     type: "UNKNOWN",
     body: "",
     protoName: "encCommentMessage",
-    ...(key ? { target: { field: "comment", key } } : {}),
+    ...(key?.id ? { target: { field: "comment", key } } : {}),
     ...sealed(
       "Enc Comment",
       encPayload,
@@ -132,7 +134,7 @@ export function pin({ key, type }: proto.Message.IPinInChatMessage): Content {
     type: "PIN",
     body: "",
     fields: { pin: { pinned } },
-    ...(key ? { target: { field: "pin", key } } : {}),
+    ...(key?.id ? { target: { field: "pin", key } } : {}),
   };
 }
 
@@ -143,7 +145,7 @@ export function keep({ key, keepType }: proto.Message.IKeepInChatMessage): Conte
     type: "KEEP",
     body: "",
     fields: { keep: { kept } },
-    ...(key ? { target: { field: "keep", key } } : {}),
+    ...(key?.id ? { target: { field: "keep", key } } : {}),
   };
 }
 

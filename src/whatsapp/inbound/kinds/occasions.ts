@@ -56,7 +56,7 @@ export function eventReply(message: proto.Message.IEncEventResponseMessage): Con
     type: "EVENT_REPLY",
     body: answer ?? "",
     fields: { eventReply: { answer, guests } },
-    ...(key ? { target: { field: "eventReply", key } } : {}),
+    ...(key?.id ? { target: { field: "eventReply", key } } : {}),
   });
   return {
     ...content(null, 0),

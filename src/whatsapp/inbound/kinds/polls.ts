@@ -34,7 +34,7 @@ export function pollVote(message: proto.Message.IPollUpdateMessage): Content {
     type: "POLL_VOTE",
     body: options?.join(", ") ?? "",
     fields: { pollVote: { options } },
-    ...(key ? { target: { field: "pollVote", key, turned: true } } : {}),
+    ...(key?.id ? { target: { field: "pollVote", key, turned: true } } : {}),
   });
   return {
     ...content(null),
