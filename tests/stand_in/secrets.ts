@@ -42,7 +42,9 @@ export function vote(
   voter: string,
 ): proto.IMessage {
   const selectedOptions = options.map((option) => createHash("sha256").update(option).digest());
-  const plaintext = proto.Message.PollVoteMessage.encode({ selectedOptions } as proto.Message.PollVoteMessage)
+  const plaintext = proto.Message.PollVoteMessage.encode(
+    proto.Message.PollVoteMessage.create({ selectedOptions }),
+  )
     .finish();
   return {
     pollUpdateMessage: {
