@@ -34,9 +34,11 @@ function fieldsOf(bytes: Uint8Array): number[] {
       case 1:
         position += 8;
         break;
-      case 2:
-        position += varint();
+      case 2: {
+        const length = varint();
+        position += length;
         break;
+      }
       case 5:
         position += 4;
         break;
