@@ -189,6 +189,7 @@ export const receivedMessage = z.looseObject({
   body: z.string(),
   timestamp: seconds,
   type: z.string().regex(/^[A-Z][A-Z_]*$/, "must be a word in upper case"),
+  protoName: z.exactOptional(z.string().min(1)),
   fromMe: z.boolean(),
   pushName: z.string().nullable(),
   to: address,

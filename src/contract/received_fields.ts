@@ -7,6 +7,42 @@
 
 import * as z from "zod";
 
+/** The types of messages that came in. */
+export const RECEIVED_TYPES = [
+  "TEXT",
+  "IMAGE",
+  "VIDEO",
+  "AUDIO",
+  "STICKER",
+  "DOCUMENT",
+  "LOCATION",
+  "LIVE_LOCATION",
+  "CONTACT",
+  "POLL",
+  "POLL_VOTE",
+  "POLL_RESULT",
+  "REACTION",
+  "EDIT",
+  "DELETE",
+  "PIN",
+  "KEEP",
+  "BUTTON_REPLY",
+  "LIST_REPLY",
+  "BUTTONS",
+  "LIST",
+  "TEMPLATE",
+  "INTERACTIVE",
+  "GROUP_INVITE",
+  "EVENT",
+  "EVENT_REPLY",
+  "PRODUCT",
+  "ORDER",
+  "ALBUM",
+  "CALL",
+  "UNDECRYPTABLE",
+  "UNKNOWN",
+] as const;
+
 const text = z.string();
 const flag = z.literal(true);
 const count = z.int().min(0);

@@ -14,6 +14,7 @@ import {
   sessionEvent,
   stringifyJson,
 } from "../../src/contract/mod.ts";
+import { RECEIVED_TYPES, receivedFields } from "../../src/contract/received_fields.ts";
 
 const readers = { session: readSessionCommand, send: readNumberCommand, health: readHealthCommand };
 const schemas = { sessionEvent, messageStatus, receivedMessage, numberHealth };
@@ -147,6 +148,15 @@ Deno.test("goldens cover every command and every event of the contract", () => {
   const done = commandFiles.flatMap(({ content }) => content.cases)
     .map(({ expected }) => (expected as { type?: string } | undefined)?.type);
   for (const type of CHAT_ACTION_TYPES) assert(done.includes(type), `no golden for '${type}'`);
+
+  const received = eventFiles.filter(({ content }) => content.type === "message_received")
+    .flatMap(({ content }) => content.events);
+  for (const type of RECEIVED_TYPES) {
+    assert(received.some((event) => event["type"] === type), `no golden for a message of type '${type}'`);
+  }
+  for (const field of Object.keys(receivedFields)) {
+    assert(received.some((event) => field in event), `no golden with the field '${field}'`);
+  }
 
   const types = eventFiles.map(({ content }) => content.type).toSorted();
   const known = sessionEvent.options.map(({ shape }) => shape.action.value);
