@@ -24,6 +24,8 @@ export interface KeepingContext {
   readonly numberId: string;
   readonly own: OwnAccount;
   readonly identities: Pick<Identities, "isSame">;
+  /** It is known not to have come before: messages that are told are. */
+  readonly isNew?: boolean;
 }
 
 /**
@@ -35,12 +37,12 @@ export async function keeping(
   content: Content,
   context: KeepingContext,
 ): Promise<Statement[]> {
-  const { store, numberId } = context;
+  const { store, numberId, isNew } = context;
   if (content.replacement !== undefined) return await changing(key, content, context);
   if (PASSING.has(content.type) || !message) return [];
   const { names: [chat = ""] } = person(key.remoteJid, key.remoteJidAlt);
   const id = { numberId, whatsappId: key.id ?? "", chat };
-  if (await store.messages.has(id)) return [];
+  if (!isNew && await store.messages.has(id)) return [];
   return store.messages.keeping({
     ...id,
     fromMe: key.fromMe === true,

@@ -1,6 +1,7 @@
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { proto } from "@whiskeysockets/baileys";
-import { type Content, numberOf } from "./content.ts";
+import { type Content, numberOf, type ReadContent } from "./content.ts";
 
 /** A question with answers to choose from; `selectableCount` 0: as many as there are. */
 export function poll(message: proto.Message.IPollCreationMessage): Content {
@@ -28,7 +29,7 @@ export function pollResult(
 }
 
 /** What somebody has chosen. It names its options by their hashes, and is encrypted with the secret of the poll. */
-export function pollVote(message: proto.Message.IPollUpdateMessage): Content {
+export function pollVote(message: proto.Message.IPollUpdateMessage, read: ReadContent): Content {
   const { pollCreationMessageKey: key, vote } = message;
   const content = (options: readonly string[] | null): Content => ({
     type: "POLL_VOTE",
@@ -44,33 +45,29 @@ export function pollVote(message: proto.Message.IPollUpdateMessage): Content {
           use: "Poll Vote",
           payload: vote.encPayload,
           iv: vote.encIv,
-          open: (plaintext, about) => content(chosen(plaintext, about)),
+          open: (plaintext, about) => content(chosen(plaintext, read(about))),
         },
       }
       : {}),
   };
 }
 
-/** The names of what was chosen; of an option that the poll does not have there is none. */
-function chosen(plaintext: Uint8Array, about: proto.IMessage): string[] {
+/**
+ * The names of what was chosen, in the order of the poll.
+ *
+ * @throws {RangeError} when the poll does not have it, or is none
+ */
+function chosen(plaintext: Uint8Array, about: Content | undefined): string[] {
   const { selectedOptions } = proto.Message.PollVoteMessage.decode(plaintext);
-  const hashes = new Set(selectedOptions.map((hash) => hex(hash)));
-  return optionsOf(pollIn(about) ?? {}).filter((option) =>
-    hashes.has(createHash("sha256").update(option).digest("hex"))
-  );
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const hashes = new Set(selectedOptions.map((hash) => Buffer.from(hash).toString("hex")));
+  const { options } = about?.fields?.poll as { options: string[] } | undefined ?? {};
+  const names = options?.filter((option) => hashes.has(createHash("sha256").update(option).digest("hex")));
+  if (names?.length !== hashes.size) {
+    throw new RangeError("Cannot name what a vote has chosen as it is no option of its poll");
+  }
+  return names;
 }
 
 function optionsOf({ options }: proto.Message.IPollCreationMessage): string[] {
   return (options ?? []).map(({ optionName }) => optionName ?? "");
-}
-
-/** The poll in a message, whichever version of it. */
-function pollIn(message: proto.IMessage): proto.Message.IPollCreationMessage | null | undefined {
-  const wrapped = message.pollCreationMessageV4?.message ?? message.ephemeralMessage?.message;
-  return message.pollCreationMessage ?? message.pollCreationMessageV2 ?? message.pollCreationMessageV3 ??
-    message.pollCreationMessageV5 ?? (wrapped ? pollIn(wrapped) : undefined);
 }
