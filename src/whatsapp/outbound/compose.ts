@@ -42,10 +42,10 @@ export class Unsendable extends Error {
  *
  * @throws {Unsendable} when it cannot be made
  */
-export function compose(command: Message, _context: ComposeContext): Promise<Composition> {
+export async function compose(command: Message, context: ComposeContext): Promise<Composition> {
   switch (command.type) {
     case "TEXT":
-      return Promise.resolve({ message: textMessage(command.content) });
+      return await textMessage(command, context);
     default:
       throw new Unsendable({
         code: "unsupported_type",

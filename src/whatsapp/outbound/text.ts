@@ -1,6 +1,10 @@
 import { proto } from "@whiskeysockets/baileys";
+import type { Message } from "../../contract/messages.ts";
+import type { ComposeContext, Composition } from "./compose.ts";
+import { inContext } from "./context_info.ts";
 
-/** A text as WhatsApp's own clients send it, without a link preview. */
-export function textMessage(text: string): proto.IMessage {
-  return proto.Message.fromObject({ extendedTextMessage: { text } });
+/** A text as WhatsApp's own clients send it. */
+export async function textMessage(command: Message<"TEXT">, context: ComposeContext): Promise<Composition> {
+  const said = await inContext(command, command.content, context);
+  return { message: proto.Message.fromObject({ extendedTextMessage: said }) };
 }
