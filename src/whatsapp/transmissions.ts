@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { isJidGroup, type proto } from "@whiskeysockets/baileys";
 import { CONNECTION_CLOSED, describe } from "./socket/close_codes.ts";
 import { QUERY_TIMEOUT_MS, type Socket } from "./socket/socket.ts";
+import { stanzaMarks } from "./stanza_marks.ts";
 
 /** What became of a message that was handed to the socket. */
 export type Transmission =
@@ -71,7 +72,7 @@ export class Transmissions {
         throw new Error("WhatsApp's server did not say in time which devices the recipient has");
       }
     }
-    await baileys.relayMessage(jid, message, { messageId });
+    await baileys.relayMessage(jid, message, { messageId, ...stanzaMarks(message) });
   }
 
   /** The server's word on a message, if anybody still waits for it. */

@@ -1,5 +1,5 @@
 import { isJidGroup, isLidUser, jidNormalizedUser } from "@whiskeysockets/baileys";
-import type { ComposeContext } from "./compose.ts";
+import type { ComposeContext } from "./composition.ts";
 
 /** Somebody in a group, as its server names them. */
 interface Member {

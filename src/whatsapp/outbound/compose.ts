@@ -1,41 +1,17 @@
+import { randomBytes } from "node:crypto";
 import type { proto } from "@whiskeysockets/baileys";
-import type { Logger } from "pino";
 import type { Message } from "../../contract/messages.ts";
-import type { Store } from "../../store/store.ts";
-import type { SendFailure } from "../receipts.ts";
-import type { Socket } from "../socket/socket.ts";
+import { type ComposeContext, type Composition, Unsendable } from "./composition.ts";
+import { contactMessage } from "./contact.ts";
+import { deleteMessage } from "./delete.ts";
+import { editMessage } from "./edit.ts";
+import { forwardMessage } from "./forward.ts";
+import { locationMessage } from "./location.ts";
+import { pollMessage } from "./poll.ts";
+import { reactionMessage } from "./reaction.ts";
 import { textMessage } from "./text.ts";
 
-/** What messages are made with, beside their commands. */
-export interface ComposeContext {
-  /** Digits. */
-  readonly numberId: string;
-  /** The number's socket, open when it was handed over. */
-  readonly socket: Socket;
-  readonly store: Store;
-  readonly now: () => number;
-  readonly log: Logger;
-  /** Aborts when nobody waits for the message any more. */
-  readonly signal: AbortSignal;
-}
-
-/** A message as it will go out: what becomes durable before WhatsApp hears of it. */
-export interface Composition {
-  readonly message: proto.IMessage;
-  /** What the backend should know of it although it goes out, as fields of its `SENT`. */
-  readonly remarks?: Readonly<Record<string, unknown>>;
-}
-
-/** A message that cannot be made, in the backend's words. */
-export class Unsendable extends Error {
-  override readonly name = "Unsendable";
-  readonly failure: SendFailure;
-
-  constructor(failure: SendFailure) {
-    super(failure.error);
-    this.failure = failure;
-  }
-}
+const SECRET_BYTES = 32;
 
 /**
  * Makes the message that a command asks for.
@@ -43,9 +19,28 @@ export class Unsendable extends Error {
  * @throws {Unsendable} when it cannot be made
  */
 export async function compose(command: Message, context: ComposeContext): Promise<Composition> {
+  const { message, ...more } = await composed(command, context);
+  return { message: withSecret(message), ...more };
+}
+
+async function composed(command: Message, context: ComposeContext): Promise<Composition> {
   switch (command.type) {
     case "TEXT":
-      return await textMessage(command, context);
+      return { message: await textMessage(command, context) };
+    case "LOCATION":
+      return { message: await locationMessage(command, context) };
+    case "CONTACT":
+      return { message: await contactMessage(command, context) };
+    case "REACTION":
+      return { message: await reactionMessage(command, context) };
+    case "POLL":
+      return { message: await pollMessage(command, context) };
+    case "EDIT":
+      return { message: await editMessage(command, context) };
+    case "DELETE":
+      return { message: await deleteMessage(command, context) };
+    case "FORWARD":
+      return { message: await forwardMessage(command, context) };
     default:
       throw new Unsendable({
         code: "unsupported_type",
@@ -53,4 +48,13 @@ export async function compose(command: Message, context: ComposeContext): Promis
         retryable: false,
       });
   }
+}
+
+/**
+ * With the secret that what others add to a message later is encrypted with (votes, comments), and by which WhatsApp knows
+ * a message that is reported to it. It is the same on every attempt, as the message is.
+ */
+function withSecret(message: proto.IMessage): proto.IMessage {
+  if (message.reactionMessage) return message;
+  return { ...message, messageContextInfo: { messageSecret: randomBytes(SECRET_BYTES) } };
 }

@@ -3,7 +3,7 @@ import type { MessageReference } from "../../contract/commands.ts";
 import { knownMessage } from "../known_messages.ts";
 import { partOf } from "../message_parts.ts";
 import { type ChatPeople, peopleOf } from "./chat_people.ts";
-import type { ComposeContext } from "./compose.ts";
+import type { ComposeContext } from "./composition.ts";
 
 /** What a message may say of people and of another message. */
 export interface Referring {

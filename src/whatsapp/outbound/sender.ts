@@ -11,7 +11,8 @@ import type { Receipts, SendFailure } from "../receipts.ts";
 import { isConnectedBy } from "../session/await_connection.ts";
 import type { Session } from "../session/session.ts";
 import type { Transmission } from "../transmissions.ts";
-import { compose, type ComposeContext, type Composition, Unsendable } from "./compose.ts";
+import { compose } from "./compose.ts";
+import { type ComposeContext, type Composition, Unsendable } from "./composition.ts";
 import { fingerprint, whatsappIdOf } from "./message_id.ts";
 import { refusalOf } from "./refusals.ts";
 

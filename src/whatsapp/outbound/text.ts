@@ -1,10 +1,13 @@
 import { proto } from "@whiskeysockets/baileys";
 import type { Message } from "../../contract/messages.ts";
-import type { ComposeContext, Composition } from "./compose.ts";
+import type { ComposeContext } from "./composition.ts";
 import { inContext } from "./context_info.ts";
 
 /** A text as WhatsApp's own clients send it. */
-export async function textMessage(command: Message<"TEXT">, context: ComposeContext): Promise<Composition> {
+export async function textMessage(
+  command: Message<"TEXT">,
+  context: ComposeContext,
+): Promise<proto.IMessage> {
   const said = await inContext(command, command.content, context);
-  return { message: proto.Message.fromObject({ extendedTextMessage: said }) };
+  return proto.Message.fromObject({ extendedTextMessage: said });
 }

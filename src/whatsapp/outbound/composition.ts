@@ -1,0 +1,36 @@
+import type { proto } from "@whiskeysockets/baileys";
+import type { Logger } from "pino";
+import type { Store } from "../../store/store.ts";
+import type { SendFailure } from "../receipts.ts";
+import type { Socket } from "../socket/socket.ts";
+
+/** What messages are made with, beside their commands. */
+export interface ComposeContext {
+  /** Digits. */
+  readonly numberId: string;
+  /** The number's socket, open when it was handed over. */
+  readonly socket: Socket;
+  readonly store: Store;
+  readonly now: () => number;
+  readonly log: Logger;
+  /** Aborts when nobody waits for the message any more. */
+  readonly signal: AbortSignal;
+}
+
+/** A message as it will go out: what becomes durable before WhatsApp hears of it. */
+export interface Composition {
+  readonly message: proto.IMessage;
+  /** What the backend should know of it although it goes out, as fields of its `SENT`. */
+  readonly remarks?: Readonly<Record<string, unknown>>;
+}
+
+/** A message that cannot be made, in the backend's words. */
+export class Unsendable extends Error {
+  override readonly name = "Unsendable";
+  readonly failure: SendFailure;
+
+  constructor(failure: SendFailure) {
+    super(failure.error);
+    this.failure = failure;
+  }
+}
