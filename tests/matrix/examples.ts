@@ -16,11 +16,13 @@ export const PEOPLE: { readonly friend: string; readonly other: string } = {
 };
 
 /** WhatsApp ids in examples: what stands for them was there before the example is sent. */
-export const IDS: { readonly theirs: string; readonly own: string } = {
+export const IDS: { readonly theirs: string; readonly own: string; readonly forgotten: string } = {
   /** A text that the friend wrote, {@linkcode TEXTS}, in the same chat. */
   theirs: "3A0123456789ABCDEF01",
   /** A text that was sent from the number before. The matrix puts the id in that it has there. */
   own: "3EB0123456789ABCDEF0123456789ABCDEF01234",
+  /** Nothing: the worker knows no such message any more. */
+  forgotten: "3EB0FEDCBA9876543210",
 };
 
 /** The texts of the messages that {@linkcode IDS} name. */
@@ -38,6 +40,8 @@ export interface Sent {
   readonly jids: { readonly number: string; readonly friend: string; readonly other: string };
   /** What {@linkcode IDS} stand for. */
   readonly ids: { readonly theirs: string; readonly own: string };
+  /** What the message says of when it was made, in ms since the epoch, if it says so. */
+  readonly timeMs: string | undefined;
 }
 
 /** One message. */
@@ -58,11 +62,7 @@ export const EXAMPLES: readonly Example[] = [
     name: "TEXT",
     type: "TEXT",
     body: { type: "TEXT", content: "Hello!" },
-    expect({ extendedTextMessage }) {
-      assert.equal(extendedTextMessage?.text, "Hello!");
-      assert.equal(extendedTextMessage.contextInfo, null);
-      assert.equal(extendedTextMessage.title, "");
-    },
+    expect: (message) => assertIs(message, { extendedTextMessage: { text: "Hello!" } }),
   },
   {
     name: "TEXT that mentions somebody",
@@ -72,20 +72,20 @@ export const EXAMPLES: readonly Example[] = [
       content: `@${PEOPLE.other} please have a look`,
       mentions: [`+${PEOPLE.other}`],
     },
-    expect({ extendedTextMessage }, { jids }) {
-      const [user] = jids.other.split("@");
-      assert.equal(extendedTextMessage?.text, `@${user} please have a look`);
-      assert.deepEqual(extendedTextMessage.contextInfo?.mentionedJid, [jids.other]);
-    },
+    expect: (message, { jids }) =>
+      assertIs(message, {
+        extendedTextMessage: {
+          text: `@${user(jids.other)} please have a look`,
+          contextInfo: { mentionedJid: [jids.other] },
+        },
+      }),
   },
   {
     name: "TEXT that answers a message",
     type: "TEXT",
     body: { type: "TEXT", content: "At eight.", quoted: IDS.theirs },
-    expect({ extendedTextMessage }, { jids, ids }) {
-      assert.equal(extendedTextMessage?.text, "At eight.");
-      assertQuotes(extendedTextMessage.contextInfo, { id: ids.theirs, by: jids.friend, text: TEXTS.theirs });
-    },
+    expect: (message, sent) =>
+      assertIs(message, { extendedTextMessage: { text: "At eight.", contextInfo: answersTheirs(sent) } }),
   },
   {
     name: "TEXT that answers a message the worker does not know",
@@ -93,30 +93,305 @@ export const EXAMPLES: readonly Example[] = [
     body: {
       type: "TEXT",
       content: "As I said.",
-      quoted: { messageId: "3EB0AAAAAAAAAAAAAAAAAA", fromMe: true, body: "We never close." },
+      quoted: { messageId: IDS.forgotten, fromMe: true, body: "We never close." },
     },
-    expect({ extendedTextMessage }, { jids }) {
-      assertQuotes(extendedTextMessage?.contextInfo, {
-        id: "3EB0AAAAAAAAAAAAAAAAAA",
-        by: jids.number,
-        text: "We never close.",
-      });
+    expect: (message, { jids }) =>
+      assertIs(message, {
+        extendedTextMessage: {
+          text: "As I said.",
+          contextInfo: {
+            stanzaId: IDS.forgotten,
+            participant: jids.number,
+            quotedMessage: { conversation: "We never close." },
+          },
+        },
+      }),
+  },
+  {
+    name: "TEXT with a link preview",
+    type: "TEXT",
+    body: {
+      type: "TEXT",
+      content: "The menu: https://example.com/menu?day=1",
+      linkPreview: { title: "Menu", description: "What we cook today" },
     },
+    expect: (message) =>
+      assertIs(message, {
+        extendedTextMessage: {
+          text: "The menu: https://example.com/menu?day=1",
+          matchedText: "https://example.com/menu?day=1",
+          title: "Menu",
+          description: "What we cook today",
+          previewType: "NONE",
+        },
+      }),
+  },
+  {
+    name: "LOCATION",
+    type: "LOCATION",
+    body: {
+      type: "LOCATION",
+      latitude: 14.6937,
+      longitude: "-17.44406",
+      name: "Our shop",
+      address: "12 Avenue Pompidou, Dakar",
+    },
+    expect: (message) =>
+      assertIs(message, {
+        locationMessage: {
+          degreesLatitude: 14.6937,
+          degreesLongitude: -17.44406,
+          name: "Our shop",
+          address: "12 Avenue Pompidou, Dakar",
+        },
+      }),
+  },
+  {
+    name: "LOCATION that answers a message",
+    type: "LOCATION",
+    body: { type: "LOCATION", location: { latitude: 0, longitude: 0 }, quoted: IDS.theirs },
+    expect: (message, sent) =>
+      assertIs(message, {
+        locationMessage: { degreesLatitude: 0, degreesLongitude: 0, contextInfo: answersTheirs(sent) },
+      }),
+  },
+  {
+    name: "CONTACT",
+    type: "CONTACT",
+    body: {
+      type: "CONTACT",
+      contact: {
+        name: "Awa Diop",
+        phoneNumber: "+221 77 111 11 11",
+        organization: "Diop; Sons, Ltd.",
+        email: "awa@example.com",
+      },
+    },
+    expect: (message) =>
+      assertIs(message, {
+        contactMessage: {
+          displayName: "Awa Diop",
+          vcard: card(
+            "N:;Awa Diop;;;",
+            "FN:Awa Diop",
+            "ORG:Diop\\; Sons\\, Ltd.",
+            "TEL;type=CELL;waid=221771111111:+221771111111",
+            "EMAIL;type=INTERNET:awa@example.com",
+          ),
+        },
+      }),
+  },
+  {
+    name: "CONTACT with several cards",
+    type: "CONTACT",
+    body: {
+      type: "CONTACT",
+      contacts: [
+        { name: "Awa", phoneNumbers: ["+221771111111", "+221772222222"] },
+        { name: "Binta", phoneNumber: "221773333333" },
+      ],
+      quoted: IDS.theirs,
+    },
+    expect: (message, sent) =>
+      assertIs(message, {
+        contactsArrayMessage: {
+          displayName: "2 contacts",
+          contacts: [
+            {
+              displayName: "Awa",
+              vcard: card(
+                "N:;Awa;;;",
+                "FN:Awa",
+                "TEL;type=CELL;waid=221771111111:+221771111111",
+                "TEL;type=CELL;waid=221772222222:+221772222222",
+              ),
+            },
+            {
+              displayName: "Binta",
+              vcard: card("N:;Binta;;;", "FN:Binta", "TEL;type=CELL;waid=221773333333:+221773333333"),
+            },
+          ],
+          contextInfo: answersTheirs(sent),
+        },
+      }),
+  },
+  {
+    name: "REACTION to a message that came in",
+    type: "REACTION",
+    body: { type: "REACTION", content: "👍🏾", target: IDS.theirs },
+    expect: (message, sent) =>
+      assertIs(message, {
+        reactionMessage: { key: theirKey(sent), text: "👍🏾", senderTimestampMs: sent.timeMs },
+      }),
+  },
+  {
+    name: "REACTION to a message of one's own",
+    type: "REACTION",
+    body: { type: "REACTION", content: "🇸🇳", target: IDS.own },
+    expect: (message, sent) =>
+      assertIs(message, {
+        reactionMessage: { key: ownKey(sent), text: "🇸🇳", senderTimestampMs: sent.timeMs },
+      }),
+  },
+  {
+    name: "REACTION to a message the worker does not know",
+    type: "REACTION",
+    body: {
+      type: "REACTION",
+      content: "❤️",
+      target: { messageId: IDS.forgotten, participant: `+${PEOPLE.friend}` },
+    },
+    expect: (message, sent) =>
+      assertIs(message, {
+        reactionMessage: {
+          key: { ...theirKey(sent), id: IDS.forgotten },
+          text: "❤️",
+          senderTimestampMs: sent.timeMs,
+        },
+      }),
+  },
+  {
+    name: "REACTION that is taken back",
+    type: "REACTION",
+    body: { type: "REACTION", content: null, target: IDS.theirs },
+    expect: (message, sent) =>
+      assertIs(message, {
+        reactionMessage: { key: theirKey(sent), text: "", senderTimestampMs: sent.timeMs },
+      }),
+  },
+  {
+    name: "POLL",
+    type: "POLL",
+    body: { type: "POLL", content: "Which day?", options: ["Monday", "Tuesday", "Never"] },
+    expect: (message) =>
+      assertIs(message, {
+        pollCreationMessageV3: {
+          name: "Which day?",
+          options: [{ optionName: "Monday" }, { optionName: "Tuesday" }, { optionName: "Never" }],
+          selectableOptionsCount: 1,
+        },
+      }),
+  },
+  {
+    name: "POLL of which several options may be chosen",
+    type: "POLL",
+    body: {
+      type: "POLL",
+      content: "What do you like?",
+      options: ["Rice", "Fish"],
+      selectableCount: 0,
+      quoted: IDS.own,
+    },
+    expect: (message, sent) =>
+      assertIs(message, {
+        pollCreationMessage: {
+          name: "What do you like?",
+          options: [{ optionName: "Rice" }, { optionName: "Fish" }],
+          selectableOptionsCount: 0,
+          contextInfo: answersOwn(sent),
+        },
+      }),
+  },
+  {
+    name: "EDIT",
+    type: "EDIT",
+    body: { type: "EDIT", content: "We open at nine.", target: IDS.own },
+    expect: (message, sent) =>
+      assertIs(message, {
+        protocolMessage: {
+          key: ownKey(sent),
+          type: "MESSAGE_EDIT",
+          editedMessage: { extendedTextMessage: { text: "We open at nine." } },
+          timestampMs: sent.timeMs,
+        },
+      }),
+  },
+  {
+    name: "EDIT of a message the worker does not know",
+    type: "EDIT",
+    body: {
+      type: "EDIT",
+      content: `We open at ten, @${PEOPLE.other}.`,
+      mentions: [PEOPLE.other],
+      target: { messageId: IDS.forgotten, fromMe: true },
+    },
+    expect: (message, sent) =>
+      assertIs(message, {
+        protocolMessage: {
+          key: { ...ownKey(sent), id: IDS.forgotten },
+          type: "MESSAGE_EDIT",
+          editedMessage: {
+            extendedTextMessage: {
+              text: `We open at ten, @${user(sent.jids.other)}.`,
+              contextInfo: { mentionedJid: [sent.jids.other] },
+            },
+          },
+          timestampMs: sent.timeMs,
+        },
+      }),
+  },
+  {
+    name: "DELETE",
+    type: "DELETE",
+    body: { type: "DELETE", target: IDS.own },
+    expect: (message, sent) => assertIs(message, { protocolMessage: { key: ownKey(sent), type: "REVOKE" } }),
+  },
+  {
+    name: "DELETE of somebody else's message, by an admin",
+    type: "DELETE",
+    only: "groups",
+    body: { type: "DELETE", target: IDS.theirs },
+    expect: (message, sent) =>
+      assertIs(message, { protocolMessage: { key: theirKey(sent), type: "REVOKE" } }),
+  },
+  {
+    name: "FORWARD",
+    type: "FORWARD",
+    body: { type: "FORWARD", target: IDS.theirs },
+    expect: (message) =>
+      assertIs(message, {
+        extendedTextMessage: {
+          text: TEXTS.theirs,
+          contextInfo: { isForwarded: true, forwardingScore: 1 },
+        },
+      }),
   },
 ];
 
-/** Fails unless a message answers a text with this id, of this person. */
-export function assertQuotes(
-  contextInfo: proto.IContextInfo | null | undefined,
-  quoted: { id: string; by: string; text: string },
-): void {
-  const { conversation, extendedTextMessage } = contextInfo?.quotedMessage ?? {};
-  assert.deepEqual(
-    {
-      id: contextInfo?.stanzaId,
-      by: contextInfo?.participant,
-      text: conversation || extendedTextMessage?.text,
-    },
-    quoted,
-  );
+/** Fails unless a message is this and nothing else, but for its secret. Bytes are base64, enums names, longs digits. */
+export function assertIs(message: proto.IMessage, expected: Record<string, unknown>): void {
+  const { messageContextInfo: _secret, ...content } = JSON.parse(JSON.stringify(message));
+  assert.deepEqual(content, expected);
+}
+
+function user(jid: string): string {
+  return jid.split("@")[0]!;
+}
+
+function card(...lines: string[]): string {
+  return ["BEGIN:VCARD", "VERSION:3.0", ...lines, "END:VCARD"].join("\n");
+}
+
+function ownKey({ chat, ids }: Sent) {
+  return { remoteJid: chat, fromMe: true, id: ids.own };
+}
+
+function theirKey({ chat, isGroup, ids, jids }: Sent) {
+  return { remoteJid: chat, fromMe: false, id: ids.theirs, ...(isGroup ? { participant: jids.friend } : {}) };
+}
+
+function answersTheirs({ ids, jids }: Sent) {
+  return {
+    stanzaId: ids.theirs,
+    participant: jids.friend,
+    quotedMessage: { conversation: TEXTS.theirs },
+  };
+}
+
+function answersOwn({ ids, jids }: Sent) {
+  return {
+    stanzaId: ids.own,
+    participant: jids.number,
+    quotedMessage: { extendedTextMessage: { text: TEXTS.own } },
+  };
 }

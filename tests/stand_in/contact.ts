@@ -11,6 +11,7 @@ import { Incoming } from "./incoming.ts";
 import { newId, Outgoing, type Request } from "./outgoing.ts";
 import type { PreKeyBundle } from "./prekeys.ts";
 import { SignalPeer } from "./signal_peer.ts";
+import { wrongMarks } from "./stanza_marks.ts";
 
 const DEFAULT_WAIT_MS = 10_000;
 
@@ -81,7 +82,10 @@ export class Contact implements Endpoint {
     this.autoAnswer = options.autoAnswer ?? true;
     this.#outgoing = new Outgoing(this, hub, this.signal);
     this.#incoming = new Incoming(this, hub, this.signal, {
-      onMessage: (envelope, message) => this.accept(envelope, message),
+      onMessage: (envelope, message) => {
+        this.#check(envelope, message);
+        this.accept(envelope, message);
+      },
       onRepeat: (id) => this.#noteRepeat(id),
     });
   }
@@ -300,6 +304,12 @@ export class Contact implements Endpoint {
     const done = this.#tail.then(work);
     this.#tail = done.catch(() => {});
     return done;
+  }
+
+  #check({ id, category, marks }: Envelope, message: proto.IMessage): void {
+    if (marks === undefined || category === "peer") return;
+    const wrong = wrongMarks(marks, message.deviceSentMessage?.message ?? message);
+    if (wrong !== undefined) this.hub.stats.violations.push(`The stanza of message ${id} ${wrong}`);
   }
 
   #noteRepeat(id: string): void {

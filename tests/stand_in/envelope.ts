@@ -4,6 +4,7 @@ import type { BinaryNode } from "@whiskeysockets/baileys";
 import type { Contact } from "./contact.ts";
 import { element } from "./nodes.ts";
 import type { PreKeyBundle } from "./prekeys.ts";
+import type { StanzaMarks } from "./stanza_marks.ts";
 
 /** A device that can be written to: somebody's phone (device 0) or a linked companion. */
 export interface Endpoint {
@@ -31,6 +32,8 @@ export interface Envelope {
   showsAlias?: boolean | undefined;
   /** The stanza's type: text, media, reaction, … */
   type: string;
+  /** What the stanza of a client said of it. */
+  marks?: StanzaMarks | undefined;
   /** `<enc v type count?>` with the ciphertext. */
   enc: BinaryNode;
   /** The group it was written to, and the sender's key for it to whoever does not have that yet, as an `<enc>`. */

@@ -9,6 +9,7 @@ import { groupCopies } from "./groups.ts";
 import type { Hub } from "./hub.ts";
 import type { Link } from "./link.ts";
 import { element } from "./nodes.ts";
+import { marksOf } from "./stanza_marks.ts";
 
 /** What the contact gets to hear of a client's receipt; others (sender, peer_msg, hist_sync, …) stay in the account. */
 const RECEIPT_TYPES: Record<string, Receipt["type"]> = {
@@ -54,6 +55,7 @@ export function routeMessage(hub: Hub, link: Link, from: Companion, node: Binary
     from,
     addressing,
     type,
+    marks: marksOf(node),
     ...copy,
     timestampS: Math.floor(hub.now() / 1000),
     chat: device.owner === from.owner ? chat : undefined,

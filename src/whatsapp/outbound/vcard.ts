@@ -14,7 +14,7 @@ export function vcard({ name, phoneNumbers, organization, email }: ContactCard):
     `N:;${escaped(name)};;;`,
     `FN:${escaped(name)}`,
     ...(organization === undefined ? [] : [`ORG:${escaped(organization)}`]),
-    ...phoneNumbers.map((digits) => `TEL;type=CELL;type=VOICE;waid=${digits}:+${digits}`),
+    ...phoneNumbers.map((digits) => `TEL;type=CELL;waid=${digits}:+${digits}`),
     ...(email === undefined ? [] : [`EMAIL;type=INTERNET:${escaped(email)}`]),
     "END:VCARD",
   ];
