@@ -30,6 +30,8 @@ import { makeStore } from "./store/store.ts";
 import { ConnectGate } from "./whatsapp/session/connect_gate.ts";
 import { type ActionTimings, ChatActions } from "./whatsapp/chats/chat_actions.ts";
 import { Inbound } from "./whatsapp/inbound/inbound.ts";
+import { AddressGuard } from "./whatsapp/media/address_guard.ts";
+import { OutgoingMedia } from "./whatsapp/media/outgoing.ts";
 import { Sender } from "./whatsapp/outbound/sender.ts";
 import type { ProbeTimings } from "./whatsapp/vitals/probe.ts";
 import { Receipts } from "./whatsapp/receipts.ts";
@@ -197,9 +199,19 @@ export function buildParts(options: WorkerOptions, database: Database) {
     telemetry,
     log,
   });
+  const outgoingMedia = new OutgoingMedia({
+    guard: new AddressGuard(settings.MEDIA_ALLOW_HOSTS),
+    backendUrl: settings.BACKEND_API_URL,
+    backendKey: settings.BACKEND_API_KEY,
+    maxBytes: settings.MEDIA_MAX_SIZE,
+    timeoutMs: settings.MEDIA_TIMEOUT,
+    sessionDir: settings.SESSION_DIR,
+    webUrl: settings.WHATSAPP_WEB_URL,
+  });
   const sender = new Sender({
     store,
     receipts,
+    media: outgoingMedia,
     sessionOf: (numberId) => sessions.get(numberId),
     messageTimeoutMs: settings.MESSAGE_TIMEOUT,
     maxAttempts: settings.MAX_RETRY_ATTEMPTS,
@@ -354,6 +366,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
     leases,
     webVersions,
     sessions,
+    outgoingMedia,
     reader,
     reporter,
     pulse,

@@ -54,6 +54,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     const { settings: { SESSION_DIR: sessionDir }, now = Date.now, log } = options;
     await adoptAuthFolders({ sessionDir, store: parts.store, announcer: parts.announcer, now, log });
     await parts.sessions.load();
+    await parts.outgoingMedia.clear();
     await parts.webVersions.recall();
     await parts.wiring.recall();
     await parts.connection.open(options.brokerPatienceMs ?? BROKER_PATIENCE_MS);

@@ -148,6 +148,14 @@ export type SessionEvent = z.output<typeof sessionEvent>;
 
 const wentOut = z.enum(["SENT", "DELIVERED", "READ", "PLAYED"]);
 
+/** What was sent of a medium: what it is by its bytes, and what it was said to be where that is something else. */
+const sentMedia = z.looseObject({
+  mimeType: z.string().min(1),
+  declaredMimeType: z.exactOptional(z.string().min(1)),
+  size: z.int().min(1),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
 const ofMessage = {
   action: z.exactOptional(z.literal("message_status")),
   messageId: z.exactOptional(echoedId),
@@ -160,6 +168,8 @@ export const messageStatus = z.discriminatedUnion("status", [
     ...ofMessage,
     status: wentOut,
     whatsappMessageId: z.string().min(1),
+    media: z.exactOptional(sentMedia),
+    warnings: z.exactOptional(z.array(word)),
     workerId,
     ...time,
   }),

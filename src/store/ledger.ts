@@ -29,6 +29,8 @@ export interface SendRecord {
   readonly answer?: string | undefined;
   /** The encoded WhatsApp message, for a contact that asks for it again. */
   readonly content?: Uint8Array | undefined;
+  /** Fields of its `SENT` that belong to the message itself, in JSON. */
+  readonly remarksJson?: string | undefined;
 }
 
 const ORDER: readonly SendStatus[] = ["PENDING", "FAILED", "SENT", "DELIVERED", "READ", "PLAYED"];
@@ -82,11 +84,12 @@ export class Ledger {
     return [{
       sql:
         `INSERT INTO send (number_id, fingerprint, whatsapp_id, chat, answer_to, message_id_json, number_id_json,
-                              status, final, answer_id, answer, content, created_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                              status, final, answer_id, answer, content, remarks, created_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (number_id, fingerprint) DO UPDATE SET
               answer_to = excluded.answer_to, status = excluded.status, final = excluded.final,
-              answer_id = excluded.answer_id, answer = excluded.answer, content = excluded.content`,
+              answer_id = excluded.answer_id, answer = excluded.answer, content = excluded.content,
+              remarks = excluded.remarks`,
       parameters: [
         record.numberId,
         record.fingerprint,
@@ -100,6 +103,7 @@ export class Ledger {
         record.answerId ?? null,
         record.answer ?? null,
         record.content ?? null,
+        record.remarksJson ?? null,
         this.#now(),
       ],
     }];
@@ -174,5 +178,6 @@ function sendRecord(row: Row): SendRecord {
     answerId: text(row.answer_id),
     answer: text(row.answer),
     content: row.content instanceof Uint8Array ? row.content : undefined,
+    remarksJson: text(row.remarks),
   };
 }

@@ -8,6 +8,7 @@ import { retry } from "./migrations/0007_retry.ts";
 import { logOut } from "./migrations/0008_log_out.ts";
 import { placeholder } from "./migrations/0009_placeholder.ts";
 import { message } from "./migrations/0010_message.ts";
+import { remarks } from "./migrations/0015_remarks.ts";
 import { undecryptable } from "./migrations/0016_undecryptable.ts";
 
 /** Schema changes in order: the state folder's `PRAGMA user_version` is how many of them it has seen. Only ever append. */
@@ -22,5 +23,6 @@ export const MIGRATIONS: readonly string[] = [
   logOut,
   placeholder,
   message,
+  remarks,
   undecryptable,
 ];

@@ -82,6 +82,7 @@ export class Receipts {
     for (const step of steps) {
       const change = this.#answer({ ...record, status: step, final: true }, {
         whatsappMessageId: whatsappId,
+        ...(step === "SENT" ? remarksOf(record) : {}),
       });
       record = change.record;
       statements.push(...change.statements);
@@ -138,6 +139,10 @@ export class Receipts {
       ],
     };
   }
+}
+
+function remarksOf({ remarksJson }: SendRecord): Record<string, unknown> {
+  return remarksJson === undefined ? {} : parseJson(remarksJson) as Record<string, unknown>;
 }
 
 /** What a receipt says of messages. */

@@ -1,12 +1,13 @@
 import { randomBytes } from "node:crypto";
 import type { proto } from "@whiskeysockets/baileys";
 import type { Message } from "../../contract/messages.ts";
-import { type ComposeContext, type Composition, Unsendable } from "./composition.ts";
+import type { ComposeContext, Composition } from "./composition.ts";
 import { contactMessage } from "./contact.ts";
 import { deleteMessage } from "./delete.ts";
 import { editMessage } from "./edit.ts";
 import { forwardMessage } from "./forward.ts";
 import { locationMessage } from "./location.ts";
+import { mediaMessage } from "./media.ts";
 import { pollMessage } from "./poll.ts";
 import { reactionMessage } from "./reaction.ts";
 import { textMessage } from "./text.ts";
@@ -41,12 +42,12 @@ async function composed(command: Message, context: ComposeContext): Promise<Comp
       return { message: await deleteMessage(command, context) };
     case "FORWARD":
       return { message: await forwardMessage(command, context) };
-    default:
-      throw new Unsendable({
-        code: "unsupported_type",
-        error: `Cannot send a message of type '${command.type}' yet`,
-        retryable: false,
-      });
+    case "IMAGE":
+    case "VIDEO":
+    case "AUDIO":
+    case "DOCUMENT":
+    case "STICKER":
+      return await mediaMessage(command, context);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { proto } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
 import type { Store } from "../../store/store.ts";
+import type { OutgoingMedia } from "../media/outgoing.ts";
 import type { SendFailure } from "../receipts.ts";
 import type { Socket } from "../socket/socket.ts";
 
@@ -11,6 +12,8 @@ export interface ComposeContext {
   /** The number's socket, open when it was handed over. */
   readonly socket: Socket;
   readonly store: Store;
+  /** Brings media to WhatsApp. */
+  readonly media: OutgoingMedia;
   readonly now: () => number;
   readonly log: Logger;
   /** Aborts when nobody waits for the message any more. */

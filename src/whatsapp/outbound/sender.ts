@@ -7,6 +7,7 @@ import { stringifyJson } from "../../contract/json.ts";
 import type { SendRecord } from "../../store/ledger.ts";
 import type { Store } from "../../store/store.ts";
 import type { Telemetry } from "../../telemetry.ts";
+import type { OutgoingMedia } from "../media/outgoing.ts";
 import type { Receipts, SendFailure } from "../receipts.ts";
 import { isConnectedBy } from "../session/await_connection.ts";
 import type { Session } from "../session/session.ts";
@@ -37,6 +38,7 @@ export interface Send {
 export interface SenderOptions {
   readonly store: Store;
   readonly receipts: Receipts;
+  readonly media: OutgoingMedia;
   /** The session of a number, if this worker holds it. */
   readonly sessionOf: (numberId: string) => Session | undefined;
   /** How long WhatsApp's server may take to acknowledge a message. */
@@ -83,6 +85,7 @@ export class Sender {
     let pending: SendRecord = { ...record, status: "PENDING", answerTo: commandId };
     const heldUntilMs = Math.min(now() + holdMs, expiresAtMs);
     let transmission: Transmission = { outcome: "disconnected" };
+    let unmade: SendFailure | undefined;
     for (let attempt = 1; attempt <= this.#options.maxAttempts; attempt++) {
       if (attempt > 1) await delay(RETRY_PAUSE_MS, undefined, { signal }).catch(() => {});
       if (!(await isConnectedBy(session, heldUntilMs, { now, signal }))) {
@@ -100,11 +103,22 @@ export class Sender {
       try {
         composition = await this.#composed(pending, { command, socket, log: session.log, signal });
       } catch (error) {
+        // A medium that is still fetched then is fetched again by whoever has the number next.
+        if (signal.aborted) return "later";
         if (!(error instanceof Unsendable)) throw error;
+        // Without its link a message cannot be made, and with the next one it may be.
+        if (error.failure.retryable && session.openSocket !== socket) {
+          unmade = error.failure;
+          continue;
+        }
         return await this.#fail(pending, error.failure);
       }
-      const { message } = composition;
-      pending = { ...pending, content: proto.Message.encode(message).finish() };
+      const { message, remarks } = composition;
+      pending = {
+        ...pending,
+        content: proto.Message.encode(message).finish(),
+        ...(remarks === undefined ? {} : { remarksJson: stringifyJson(remarks) }),
+      };
       if (await receipts.begin(pending) === "answered") return "accepted";
       const handedOverAt = performance.now();
       transmission = await session.transmit(record.chat, message, {
@@ -121,7 +135,7 @@ export class Sender {
       // On a link that lives, silence says that it was written: once more would be twice on the wire.
       if (transmission.outcome === "unanswered") break;
     }
-    return await this.#fail(pending, failureOf(transmission));
+    return await this.#fail(pending, pending.content === undefined && unmade || failureOf(transmission));
   }
 
   /** A send that waited until it was of no use, or has no number to go out from. */
@@ -172,8 +186,8 @@ export class Sender {
     { command, ...context }: { command: Message } & Pick<ComposeContext, "socket" | "log" | "signal">,
   ): Promise<Composition> {
     if (content !== undefined) return { message: proto.Message.decode(content) };
-    const { store, now } = this.#options;
-    return await compose(command, { numberId, store, now, ...context });
+    const { store, media, now } = this.#options;
+    return await compose(command, { numberId, store, media, now, ...context });
   }
 }
 
