@@ -8,6 +8,8 @@
 import { strict as assert } from "node:assert";
 import type { proto } from "@whiskeysockets/baileys";
 import type { MessageType } from "../../src/contract/messages.ts";
+import type { MediaHost } from "../stand_in/media_host.ts";
+import { mediaExamples } from "./media_examples.ts";
 
 /** Anybody in an example, by phone number. The first is who gets it in a person's chat; in groups all are members. */
 export const PEOPLE: { readonly friend: string; readonly other: string } = {
@@ -38,6 +40,8 @@ export interface Sent {
   readonly isGroup: boolean;
   /** The JIDs that people have in this chat. */
   readonly jids: { readonly number: string; readonly friend: string; readonly other: string };
+  /** Where media were brought to. */
+  readonly media: MediaHost;
   /** What {@linkcode IDS} stand for. */
   readonly ids: { readonly theirs: string; readonly own: string };
   /** What the message says of when it was made, in ms since the epoch, if it says so. */
@@ -356,6 +360,7 @@ export const EXAMPLES: readonly Example[] = [
         },
       }),
   },
+  ...mediaExamples({ id: IDS.theirs, contextInfo: answersTheirs }),
 ];
 
 /** Fails unless a message is this and nothing else, but for its secret. Bytes are base64, enums names, longs digits. */

@@ -4,6 +4,8 @@ import { sharedBroker } from "../rabbitmq/shared.ts";
 import { pair, type Stack, startStack } from "../stack.ts";
 import type { Contact } from "../stand_in/contact.ts";
 import { assertNoErrorsLogged, LINE, settled } from "../sessions/steps.ts";
+import { startFileHost } from "../file_host.ts";
+import { FILES } from "./media_examples.ts";
 import { type Example, EXAMPLES, IDS, PEOPLE, type Sent, TEXTS } from "./examples.ts";
 
 const broker = await sharedBroker();
@@ -20,7 +22,11 @@ const WAYS = {
 
 for (const [way, { addressing, isGroup, to }] of Object.entries(WAYS)) {
   Deno.test(`Every kind of message arrives at ${way} as it was to be sent`, async (t) => {
-    await using stack = await startStack({ broker });
+    await using files = await startFileHost();
+    await using stack = await startStack({
+      broker,
+      environment: { BACKEND_API_URL: `${files.url}/api`, MEDIA_ALLOW_HOSTS: files.host },
+    });
     const { standIn, backend } = stack;
     const friend = standIn.contact(PEOPLE.friend, { addressing });
     const other = standIn.contact(PEOPLE.other, { addressing });
@@ -53,13 +59,16 @@ for (const [way, { addressing, isGroup, to }] of Object.entries(WAYS)) {
     const sent: Omit<Sent, "timeMs"> = {
       chat: isGroup ? GROUP : name(friend),
       isGroup,
+      media: standIn.media,
       jids: { number: name(phone), friend: name(friend), other: name(other) },
       ids: { theirs: IDS.theirs, own },
     };
     for (const [index, example] of EXAMPLES.entries()) {
       if (example.only === (isGroup ? "persons" : "groups")) continue;
       await t.step(example.name, async () => {
-        const body = JSON.parse(JSON.stringify(example.body).replaceAll(IDS.own, own));
+        const body = JSON.parse(
+          JSON.stringify(example.body).replaceAll(IDS.own, own).replaceAll(FILES, files.url),
+        );
         const id = await send(index + 1, body);
         const readers = isGroup ? [friend, other] : [friend];
         for (const reader of readers) {
