@@ -70,7 +70,7 @@ function senderAttributes(envelope: Envelope): Record<string, string> {
 
 /** The `<message>` a companion gets. */
 export function messageStanza(envelope: Envelope): BinaryNode {
-  const { id, type, timestampS, notify, category, enc, group, deviceIdentity } = envelope;
+  const { id, type, timestampS, notify, category, enc, group, deviceIdentity, marks } = envelope;
   const attrs = {
     id,
     type,
@@ -80,8 +80,10 @@ export function messageStanza(envelope: Envelope): BinaryNode {
     ...chatAttributes(envelope),
     ...(notify && { notify }),
     ...(category && { category }),
+    ...(marks?.edit && { edit: marks.edit }),
   };
+  const meta = marks?.polltype ? [element("meta", { polltype: marks.polltype })] : [];
   const identity = deviceIdentity ? [element("device-identity", {}, Buffer.from(deviceIdentity))] : [];
   const senderKey = group?.senderKey ? [group.senderKey] : [];
-  return element("message", attrs, [...senderKey, enc, ...identity]);
+  return element("message", attrs, [...senderKey, enc, ...meta, ...identity]);
 }

@@ -88,12 +88,13 @@ export function boundLidMappings(lidMapping: object): void {
 
 /**
  * Keeps Baileys from holding the latest 512 messages of both directions, and with each the 8 KiB its bytes are a part of,
- * for contacts that ask for one again: what was sent is in the ledger. What Baileys sends on its own account is not.
+ * for contacts that ask for one again: what was sent is in the ledger. What Baileys sends on its own account is not, and is
+ * of the protocol without being about another message.
  */
 export function spareRecentMessages(messageRetryManager: WASocket["messageRetryManager"]): void {
   if (messageRetryManager === null) return;
   const add = messageRetryManager.addRecentMessage.bind(messageRetryManager);
   messageRetryManager.addRecentMessage = (to, id, message) => {
-    if (message.protocolMessage) add(to, id, message);
+    if (message.protocolMessage && !message.protocolMessage.key) add(to, id, message);
   };
 }

@@ -32,6 +32,7 @@ import { type Call, callIn } from "../inbound/calls.ts";
 import type { UndecryptableReason } from "../inbound/undecryptable.ts";
 import { lostIn, unavailableIn } from "../inbound/unavailable.ts";
 import { takeInOrder } from "./in_order.ts";
+import { MarkedResends } from "./marked_resends.ts";
 import { Probe, type ProbeTimings } from "../vitals/probe.ts";
 import { watchReachout } from "../vitals/reachout.ts";
 import { type Receipt, receiptOf } from "../receipts.ts";
@@ -159,6 +160,10 @@ export function openSocket(options: SocketOptions): Socket {
     log,
   } = options;
   const stanzas = new Stanzas(log);
+  const counts: CacheStore = {
+    ...retryCounts,
+    set: async (request, count) => void await Promise.resolve(retryCounts.set(request, count)).catch(cutOff),
+  };
   const baileys: Socket["baileys"] = makeWASocket({
     waWebSocketUrl: url,
     ...(version === undefined ? {} : { version }),
@@ -172,12 +177,8 @@ export function openSocket(options: SocketOptions): Socket {
     // The phone would stop its own notifications for as long as a companion says it is online.
     markOnlineOnConnect: false,
     ...socketCaches(),
-    getMessage: (key) => findSent(key).catch(cutOff),
-    msgRetryCounterCache: {
-      ...retryCounts,
-      set: async (request, count) =>
-        void await Promise.resolve(retryCounts.set(request, count)).catch(cutOff),
-    },
+    getMessage: async (key) => resends.lookedUp(key, await findSent(key).catch(cutOff)),
+    msgRetryCounterCache: counts,
     maxMsgRetryCount: MAX_RETRY_COUNT,
     shouldSyncHistoryMessage: isFirstHistory,
     makeSignalRepository: durableSignalRepository(
@@ -197,6 +198,7 @@ export function openSocket(options: SocketOptions): Socket {
   }, watchdogMs);
   limitRequests(baileys);
   spareRecentMessages(baileys.messageRetryManager);
+  const resends = new MarkedResends({ baileys, retryCounts: counts, log });
   const probe = new Probe({
     send: (stanza) => baileys.sendNode(stanza),
     newId: () => baileys.generateMessageTag(),
@@ -304,6 +306,7 @@ export function openSocket(options: SocketOptions): Socket {
   });
   takeInOrder(baileys.ws, "CB:receipt", {
     first: async (stanza) => {
+      resends.receipt(stanza);
       const receipt = receiptOf(stanza);
       if (receipt !== undefined) await events.onReceipt(receipt);
     },
