@@ -53,7 +53,7 @@ export function mp4Of(
 export function mp3Of(frames: number): Uint8Array {
   const frame = new Uint8Array(417);
   frame.set([0xff, 0xfb, 0x90, 0x00]);
-  return concat(...Array.from({ length: frames }, () => frame));
+  return Buffer.concat(Array.from({ length: frames }, () => frame));
 }
 
 function oggChecksum(page: Uint8Array): number {
