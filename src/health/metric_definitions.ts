@@ -5,6 +5,7 @@ import { CHAT_ACTION_TYPES, MESSAGE_TYPES } from "../contract/messages.ts";
 import type { RefusalCode } from "../contract/parsed.ts";
 import type { SendStatus } from "../store/ledger.ts";
 import type { ActionCode } from "../whatsapp/chats/failures.ts";
+import { MEDIA_FAILURE_CODES } from "../whatsapp/media/failure.ts";
 import type { CommandOutcome } from "../whatsapp/session/sessions.ts";
 import type { SessionState } from "../whatsapp/session/states.ts";
 import { CLOSE_CODES } from "../whatsapp/socket/close_codes.ts";
@@ -82,7 +83,7 @@ const SEND_RESULTS = [
   "no_session",
   "banned",
   "unconfirmed",
-  "unsupported_type",
+  ...MEDIA_FAILURE_CODES,
   "not_sent",
   "restricted_from_new_contacts",
   "malformed_stanza",

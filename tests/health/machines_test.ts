@@ -37,7 +37,7 @@ Deno.test("A number is paired, sends and receives, and the metrics say so withou
   await backend.send(send);
   await backend.next(({ body }) => body.status === "READ");
   await backend.send({ ...send, messageId: 78, type: "IMAGE", mediaUrl: "http://localhost/a.png" });
-  await backend.next(({ body }) => body.code === "unsupported_type");
+  await backend.next(({ body }) => body.code === "media_url_refused");
   await contact.sendText(NUMBER.phoneNumber, "words of a reply");
   await backend.next(({ body }) => body.body === "words of a reply");
   await backend.publish({
@@ -62,7 +62,7 @@ Deno.test("A number is paired, sends and receives, and the metrics say so withou
     whatsapp_worker_command_duration_seconds_count: 1,
     'whatsapp_worker_sends_total{type="TEXT",result="accepted"}': 1,
     'whatsapp_worker_sends_total{type="TEXT",result="repeated"}': 1,
-    'whatsapp_worker_sends_total{type="IMAGE",result="unsupported_type"}': 1,
+    'whatsapp_worker_sends_total{type="IMAGE",result="media_url_refused"}': 1,
     whatsapp_worker_send_ack_duration_seconds_count: 1,
     'whatsapp_worker_send_statuses_total{status="SENT"}': 1,
     'whatsapp_worker_send_statuses_total{status="DELIVERED"}': 1,

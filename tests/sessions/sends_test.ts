@@ -179,13 +179,13 @@ Deno.test("A send whose ack is lost is sent as soon as its contact has it", asyn
   await answer(stack, await sendText(stack, LINE, 10, "the next one"), "SENT");
 });
 
-Deno.test("A send of a type that is not there yet, to nobody's number or past its time has failed", async () => {
+Deno.test("A send of a medium that may not be fetched, to nobody's number or past its time has failed", async () => {
   await using stack = await connected();
   const base = { whatsappNumberId: 6, recipientNumber: `+${FRIEND}`, content: "x", mediaUrl: null };
-  const mediaUrl = "https://example.org/a.jpg";
+  const mediaUrl = "http://localhost/a.jpg";
   const image = await stack.backend.send({ ...base, messageId: 11, type: "IMAGE", mediaUrl });
-  const unsupported = await answer(stack, image, "FAILED");
-  assert.deepEqual([unsupported.body.code, unsupported.body.retryable], ["unsupported_type", false]);
+  const refused = await answer(stack, image, "FAILED");
+  assert.deepEqual([refused.body.code, refused.body.retryable], ["media_url_refused", false]);
   const nobody = await stack.backend.send({ ...base, messageId: 12, type: "TEXT", whatsappNumberId: 99 });
   assert.equal((await answer(stack, nobody, "FAILED")).body.code, "no_session");
   const stale = await stack.backend.send({ ...base, messageId: 13, type: "TEXT", expiresAt: Date.now() - 1 });

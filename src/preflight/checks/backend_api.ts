@@ -14,11 +14,11 @@ import { endpointOf } from "../endpoint.ts";
 import { reach } from "../network.ts";
 import { configuration } from "./configuration.ts";
 
-/** The backend's API: in reach, answering, and the key taken. This version does without, so that nothing of it fails. */
+/** The backend's API: in reach, answering, and the key taken. Only media with a relative mediaUrl need it, so that nothing of it fails. */
 export const backendApi: Check = {
   id: "backend.api",
   title: "Backend API",
-  why: "This version does not call it, but a backend that is out of reach here is wrongly set or down",
+  why: "Media whose mediaUrl has no host are fetched from it; all else does without",
   exitCode: EXIT.UNAVAILABLE,
   after: [configuration],
   async run(probe): Promise<Outcome<unknown>> {

@@ -5,7 +5,6 @@ import { MediaFailure } from "./failure.ts";
 const HEAD = /^data:([^,;]*)((?:;[^,;]*)*),/i;
 /** No head is longer: what comes after it may be very long. */
 const HEAD_CHARACTERS = 1024;
-const PIECE_CHARACTERS = 64 * 1024;
 
 /** What a `data:` URL holds. */
 export interface DataUrl {
@@ -35,30 +34,16 @@ export function readDataUrl(url: string): DataUrl {
   };
 }
 
-/** Base64 in which `+`, `/` and `=` may have been written as URLs write them. */
+/** Base64 in which characters may have been written as URLs write them. */
 function plain(payload: string): string {
   return payload.includes("%")
-    ? payload.replace(/%(2b|2f|3d|0a|0d|20)/gi, (code) => decodeURIComponent(code))
+    ? payload.replace(/%([0-7][0-9a-f])/gi, (_, code: string) => String.fromCharCode(parseInt(code, 16)))
     : payload;
 }
 
 function* percentDecoded(payload: string): Generator<Uint8Array, void> {
-  for (let at = 0; at < payload.length;) {
-    let end = Math.min(at + PIECE_CHARACTERS, payload.length);
-    // No escape, and no letter of two units, is cut in two.
-    const escape = payload.lastIndexOf("%", end - 1);
-    if (escape > end - 3 && escape > at) end = escape;
-    if (/[\ud800-\udbff]/.test(payload[end - 1] ?? "") && end - 1 > at) end--;
-    yield Buffer.from(
-      payload.slice(at, end).replace(
-        /(?:%[0-9a-f]{2})+|[^%]+|%/gi,
-        (part) =>
-          part.startsWith("%") && part.length > 1
-            ? Buffer.from(part.replaceAll("%", ""), "hex").toString("latin1")
-            : Buffer.from(part).toString("latin1"),
-      ),
-      "latin1",
-    );
-    at = end;
+  for (const [part] of payload.matchAll(/(?:%[0-9a-f]{2}){1,16384}|[^%]{1,65536}|%/giu)) {
+    const isEscaped = part.length > 1 && part.startsWith("%");
+    yield isEscaped ? Buffer.from(part.replaceAll("%", ""), "hex") : Buffer.from(part);
   }
 }

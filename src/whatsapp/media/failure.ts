@@ -1,19 +1,23 @@
 /** Why a medium cannot be had or sent. */
-export type MediaFailureCode =
+export const MEDIA_FAILURE_CODES = [
   /** Its host may not be asked. */
-  | "media_url_refused"
-  | "media_not_found"
-  | "media_fetch_failed"
-  | "media_too_large"
-  | "media_empty"
+  "media_url_refused",
+  "media_not_found",
+  "media_fetch_failed",
+  "media_too_large",
+  "media_empty",
   /** What should hold its bytes does not. */
-  | "media_invalid"
+  "media_invalid",
   /** Its bytes cannot be shown as what they were to be sent as. */
-  | "media_type_mismatch"
+  "media_type_mismatch",
   /** WhatsApp's media hosts did not take it. */
-  | "media_upload_failed"
+  "media_upload_failed",
   /** There is no room to keep it in until WhatsApp has it. */
-  | "media_not_staged";
+  "media_not_staged",
+] as const;
+
+/** One of {@link MEDIA_FAILURE_CODES}. */
+export type MediaFailureCode = typeof MEDIA_FAILURE_CODES[number];
 
 /** A medium that cannot be had or sent, in a sentence for the backend that names no address but what it wrote itself. */
 export class MediaFailure extends Error {
