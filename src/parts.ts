@@ -199,8 +199,9 @@ export function buildParts(options: WorkerOptions, database: Database) {
     telemetry,
     log,
   });
+  const guard = new AddressGuard(settings.MEDIA_ALLOW_HOSTS);
   const outgoingMedia = new OutgoingMedia({
-    guard: new AddressGuard(settings.MEDIA_ALLOW_HOSTS),
+    guard,
     backendUrl: settings.BACKEND_API_URL,
     backendKey: settings.BACKEND_API_KEY,
     maxBytes: settings.MEDIA_MAX_SIZE,
@@ -212,6 +213,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
     store,
     receipts,
     media: outgoingMedia,
+    guard,
     sessionOf: (numberId) => sessions.get(numberId),
     messageTimeoutMs: settings.MESSAGE_TIMEOUT,
     maxAttempts: settings.MAX_RETRY_ATTEMPTS,

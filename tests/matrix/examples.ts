@@ -9,7 +9,7 @@ import { strict as assert } from "node:assert";
 import type { proto } from "@whiskeysockets/baileys";
 import type { MessageType } from "../../src/contract/messages.ts";
 import type { MediaHost } from "../stand_in/media_host.ts";
-import { mediaExamples } from "./media_examples.ts";
+import { FILES, mediaExamples } from "./media_examples.ts";
 
 /** Anybody in an example, by phone number. The first is who gets it in a person's chat; in groups all are members. */
 export const PEOPLE: { readonly friend: string; readonly other: string } = {
@@ -31,6 +31,13 @@ export const IDS: { readonly theirs: string; readonly own: string; readonly forg
 export const TEXTS: { readonly theirs: string; readonly own: string } = {
   theirs: "When do you open?",
   own: "We open at eight.",
+};
+
+/** A page that an example links to. */
+export const PAGE: { readonly name: string; readonly html: string } = {
+  name: "menu.html",
+  html: "<title>Menu</title><meta property='og:title' content='Menu of the day'>" +
+    "<meta name='description' content='What we cook'>",
 };
 
 /** How an example was sent and what stands in it. */
@@ -129,6 +136,25 @@ export const EXAMPLES: readonly Example[] = [
           previewType: "NONE",
         },
       }),
+  },
+  {
+    name: "TEXT with the link preview that its page gives",
+    type: "TEXT",
+    body: { type: "TEXT", content: `The menu: ${FILES}/${PAGE.name}`, linkPreview: true },
+    expect: (message) => {
+      const text = message.extendedTextMessage?.text ?? "";
+      const [, matchedText] = /^The menu: (http\S+)$/.exec(text) ?? [];
+      assert.ok(matchedText);
+      assertIs(message, {
+        extendedTextMessage: {
+          text,
+          matchedText,
+          title: "Menu of the day",
+          description: "What we cook",
+          previewType: "NONE",
+        },
+      });
+    },
   },
   {
     name: "LOCATION",

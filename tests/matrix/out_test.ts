@@ -3,26 +3,52 @@ import type { proto } from "@whiskeysockets/baileys";
 import { sharedBroker } from "../rabbitmq/shared.ts";
 import { pair, type Stack, startStack } from "../stack.ts";
 import type { Contact } from "../stand_in/contact.ts";
+import type { Addressing } from "../stand_in/envelope.ts";
 import { assertNoErrorsLogged, LINE, settled } from "../sessions/steps.ts";
 import { startFileHost } from "../file_host.ts";
 import { FILES } from "./media_examples.ts";
-import { type Example, EXAMPLES, IDS, PEOPLE, type Sent, TEXTS } from "./examples.ts";
+import { type Example, EXAMPLES, IDS, PAGE, PEOPLE, type Sent, TEXTS } from "./examples.ts";
 
 const broker = await sharedBroker();
 const GROUP = "120363000000000001@g.us";
 
-/** A way to somebody: the names people have on it, and what a backend writes for the recipient. */
+/** A way to somebody. */
+interface Way {
+  /** The names people have on it. */
+  readonly addressing: Addressing;
+  readonly isGroup: boolean;
+  /** What a backend writes for the recipient. */
+  readonly to: (recipient: Contact) => string;
+  /** The number writes to itself, and nobody else has written there. */
+  readonly isSelf?: boolean;
+}
+
 const WAYS = {
   "a person by phone number": { addressing: "pn", isGroup: false, to: (_: Contact) => `+${PEOPLE.friend}` },
+  "the number itself by phone number": {
+    addressing: "pn",
+    isGroup: false,
+    to: (_: Contact) => LINE.phoneNumber,
+    isSelf: true,
+  },
+  "the number itself by LID": {
+    addressing: "lid",
+    isGroup: false,
+    to: ({ lid }: Contact) => lid,
+    isSelf: true,
+  },
   "a person by JID": { addressing: "pn", isGroup: false, to: ({ number }: Contact) => `${number}@c.us` },
   "a person by LID": { addressing: "lid", isGroup: false, to: ({ lid }: Contact) => lid },
   "a group by LID": { addressing: "lid", isGroup: true, to: () => GROUP },
   "a group by phone number": { addressing: "pn", isGroup: true, to: () => GROUP },
-} as const;
+} satisfies Record<string, Way>;
 
-for (const [way, { addressing, isGroup, to }] of Object.entries(WAYS)) {
+for (const [way, { addressing, isGroup, to, isSelf = false }] of Object.entries<Way>(WAYS)) {
   Deno.test(`Every kind of message arrives at ${way} as it was to be sent`, async (t) => {
     await using files = await startFileHost();
+    files.files.set(PAGE.name, (response) => {
+      response.writeHead(200, { "Content-Type": "text/html; charset=utf-8" }).end(PAGE.html);
+    });
     await using stack = await startStack({
       broker,
       environment: { BACKEND_API_URL: `${files.url}/api`, MEDIA_ALLOW_HOSTS: files.host },
@@ -40,7 +66,7 @@ for (const [way, { addressing, isGroup, to }] of Object.entries(WAYS)) {
       const command = await backend.send({
         messageId,
         numberId: LINE.numberId,
-        recipientNumber: to(friend),
+        recipientNumber: to(isSelf ? phone : friend),
         ...body,
       });
       const { body: sent } = await stack.backend.next(
@@ -50,14 +76,16 @@ for (const [way, { addressing, isGroup, to }] of Object.entries(WAYS)) {
       assert.equal(sent.status, "SENT", String(sent.error));
       return String(sent.whatsappMessageId);
     };
-    if (isGroup) await friend.sendToGroup(GROUP, LINE.phoneNumber, TEXTS.theirs, IDS.theirs);
-    else await friend.send(LINE.phoneNumber, { conversation: TEXTS.theirs }, IDS.theirs);
-    await backend.next(({ body }) => body.messageId === IDS.theirs, { describe: "the friend's message" });
+    if (!isSelf) {
+      if (isGroup) await friend.sendToGroup(GROUP, LINE.phoneNumber, TEXTS.theirs, IDS.theirs);
+      else await friend.send(LINE.phoneNumber, { conversation: TEXTS.theirs }, IDS.theirs);
+      await backend.next(({ body }) => body.messageId === IDS.theirs, { describe: "the friend's message" });
+    }
     const own = await send(0, { type: "TEXT", content: TEXTS.own });
 
     const name = (contact: Contact) => addressing === "lid" ? contact.lid : contact.jid;
     const sent: Omit<Sent, "timeMs"> = {
-      chat: isGroup ? GROUP : name(friend),
+      chat: isGroup ? GROUP : name(isSelf ? phone : friend),
       isGroup,
       media: standIn.media,
       jids: { number: name(phone), friend: name(friend), other: name(other) },
@@ -65,12 +93,15 @@ for (const [way, { addressing, isGroup, to }] of Object.entries(WAYS)) {
     };
     for (const [index, example] of EXAMPLES.entries()) {
       if (example.only === (isGroup ? "persons" : "groups")) continue;
+      if (isSelf && [IDS.theirs, PEOPLE.friend].some((it) => JSON.stringify(example.body).includes(it))) {
+        continue;
+      }
       await t.step(example.name, async () => {
         const body = JSON.parse(
           JSON.stringify(example.body).replaceAll(IDS.own, own).replaceAll(FILES, files.url),
         );
         const id = await send(index + 1, body);
-        const readers = isGroup ? [friend, other] : [friend];
+        const readers = isSelf ? [] : isGroup ? [friend, other] : [friend];
         for (const reader of readers) {
           const { message } = await reader.next((message) => message.id === id);
           await assertArrived(example, message, sent);

@@ -27,7 +27,7 @@ export async function compose(command: Message, context: ComposeContext): Promis
 async function composed(command: Message, context: ComposeContext): Promise<Composition> {
   switch (command.type) {
     case "TEXT":
-      return { message: await textMessage(command, context) };
+      return await textMessage(command, context);
     case "LOCATION":
       return { message: await locationMessage(command, context) };
     case "CONTACT":

@@ -1,6 +1,7 @@
 import type { proto } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
 import type { Store } from "../../store/store.ts";
+import type { AddressGuard } from "../media/address_guard.ts";
 import type { OutgoingMedia } from "../media/outgoing.ts";
 import type { SendFailure } from "../receipts.ts";
 import type { Socket } from "../socket/socket.ts";
@@ -14,6 +15,8 @@ export interface ComposeContext {
   readonly store: Store;
   /** Brings media to WhatsApp. */
   readonly media: OutgoingMedia;
+  /** Says which hosts may be asked for what a message names. */
+  readonly guard: AddressGuard;
   readonly now: () => number;
   readonly log: Logger;
   /** Aborts when nobody waits for the message any more. */

@@ -1,5 +1,8 @@
 import { proto } from "@whiskeysockets/baileys";
 import type { Message } from "../../contract/messages.ts";
+import { MediaFailure } from "../media/failure.ts";
+import type { ComposeContext } from "./composition.ts";
+import { factsOfPage } from "./link_page.ts";
 
 /** What a text shows of the page behind its link. */
 export interface LinkPreview {
@@ -15,11 +18,28 @@ export function firstLink(text: string): string | undefined {
   return link !== undefined && URL.canParse(link) ? link : undefined;
 }
 
-/** What the backend wants to be shown, if there is a link that it can be shown of. */
-export function givenPreview({ content, linkPreview }: Message<"TEXT">): LinkPreview | undefined {
-  if (typeof linkPreview !== "object") return undefined;
-  const url = linkPreview.url ?? firstLink(content);
-  return url === undefined ? undefined : { ...linkPreview, url };
+/** Whether a preview was asked for. */
+export function wantsPreview({ linkPreview }: Message<"TEXT">): boolean {
+  return linkPreview !== undefined && linkPreview !== false;
+}
+
+/** What is to be shown of a text's link: as it is given, or what the page itself says; undefined when there is nothing. */
+export async function previewOf(
+  { content, linkPreview }: Message<"TEXT">,
+  { guard, signal, log }: Pick<ComposeContext, "guard" | "signal" | "log">,
+): Promise<LinkPreview | undefined> {
+  const given = typeof linkPreview === "object" ? linkPreview : undefined;
+  const url = given?.url ?? firstLink(content);
+  if (url === undefined) return undefined;
+  if (given !== undefined) return { ...given, url };
+  try {
+    const facts = await factsOfPage(url, { guard, signal });
+    return facts && { ...facts, url };
+  } catch (error) {
+    if (!(error instanceof MediaFailure)) throw error;
+    log.debug({ code: error.code, err: error.cause }, "the page that a message links to cannot be had");
+    return undefined;
+  }
 }
 
 /** The fields of a text that show a preview. */

@@ -7,6 +7,7 @@ import { stringifyJson } from "../../contract/json.ts";
 import type { SendRecord } from "../../store/ledger.ts";
 import type { Store } from "../../store/store.ts";
 import type { Telemetry } from "../../telemetry.ts";
+import type { AddressGuard } from "../media/address_guard.ts";
 import type { OutgoingMedia } from "../media/outgoing.ts";
 import type { Receipts, SendFailure } from "../receipts.ts";
 import { isConnectedBy } from "../session/await_connection.ts";
@@ -39,6 +40,8 @@ export interface SenderOptions {
   readonly store: Store;
   readonly receipts: Receipts;
   readonly media: OutgoingMedia;
+  /** Says which hosts may be asked for what a message names. */
+  readonly guard: AddressGuard;
   /** The session of a number, if this worker holds it. */
   readonly sessionOf: (numberId: string) => Session | undefined;
   /** How long WhatsApp's server may take to acknowledge a message. */
@@ -186,8 +189,8 @@ export class Sender {
     { command, ...context }: { command: Message } & Pick<ComposeContext, "socket" | "log" | "signal">,
   ): Promise<Composition> {
     if (content !== undefined) return { message: proto.Message.decode(content) };
-    const { store, media, now } = this.#options;
-    return await compose(command, { numberId, store, media, now, ...context });
+    const { store, media, guard, now } = this.#options;
+    return await compose(command, { numberId, store, media, guard, now, ...context });
   }
 }
 
