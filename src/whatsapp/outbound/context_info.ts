@@ -56,7 +56,7 @@ async function mentioning(
     for (const name of await people.namesOf(mention)) userBy.set(userOf(name), userOf(jid));
   }
   const named = text.replace(
-    /@(\d+)/g,
+    /(?<![\w/.])@(\d+)/g,
     (written, user: string) => userBy.has(user) ? `@${userBy.get(user)}` : written,
   );
   return { text: named, jids: [...jids] };

@@ -10,7 +10,8 @@ const CAPTIONED: ReadonlySet<string> = new Set(["imageMessage", "videoMessage", 
 const TEXTS: ReadonlySet<string> = new Set(["conversation", "extendedTextMessage"]);
 
 /**
- * Another text, or caption, for a message of the number's own. One that the worker does not know is taken for a text.
+ * Another text, or caption, for a message of the number's own, which stays the answer that it was. One that the worker does
+ * not know is taken for a text.
  *
  * @throws {Unsendable} `unknown_message`, `not_own_message` or `not_editable`
  */
@@ -45,8 +46,11 @@ function edited(
   contextInfo: proto.IContextInfo | null,
 ): proto.IMessage {
   const content = partOf(original);
-  if (content === undefined || TEXTS.has(content.kind)) return { extendedTextMessage: { text, contextInfo } };
+  if (content === undefined) return { extendedTextMessage: { text, contextInfo } };
   const { kind, part } = content;
+  const answer = typeof part === "string" ? null : part.contextInfo;
+  const context = answer ? { ...answer, mentionedJid: [], ...contextInfo } : contextInfo;
+  if (TEXTS.has(kind)) return { extendedTextMessage: { text, contextInfo: context } };
   if (!CAPTIONED.has(kind) || typeof part === "string") {
     throw new Unsendable({
       code: "not_editable",
@@ -56,6 +60,5 @@ function edited(
       retryable: false,
     });
   }
-  // The answer it may be, it stays.
-  return { [kind]: { ...part, caption: text, contextInfo: contextInfo ?? part.contextInfo } };
+  return { [kind]: { ...part, caption: text, contextInfo: context } };
 }
