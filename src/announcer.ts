@@ -98,6 +98,13 @@ export class Announcer {
     );
   }
 
+  /** What has become of the medium of a message that came in. */
+  media(fields: Record<string, unknown>, options: EventOptions): Statement[] {
+    const { queues, workerId, now } = this.#options;
+    const body = { action: "message_media", ...fields, workerId, timestamp: now() };
+    return this.#add(queues.messageReceive, body, options);
+  }
+
   /** The JSON of a message status, to be kept as the latest answer and passed to {@link status}. */
   statusBody(fields: Record<string, unknown>): string {
     const { workerId, now } = this.#options;

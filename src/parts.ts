@@ -18,6 +18,7 @@ import { SessionWiring } from "./broker/session_wiring.ts";
 import type { Settings } from "./config/load.ts";
 import { watchDisk, whileWritable } from "./disk_gate.ts";
 import { HttpServer } from "./health/http.ts";
+import { mediaFolder } from "./health/media.ts";
 import { Metrics } from "./health/metrics.ts";
 import { pages } from "./health/pages.ts";
 import { makePulse } from "./health/pulse.ts";
@@ -34,6 +35,7 @@ import { AddressGuard } from "./whatsapp/media/address_guard.ts";
 import { OutgoingMedia } from "./whatsapp/media/outgoing.ts";
 import { Sender } from "./whatsapp/outbound/sender.ts";
 import type { ProbeTimings } from "./whatsapp/vitals/probe.ts";
+import { MediaFetcher, type MediaTimings } from "./whatsapp/media/fetcher.ts";
 import { Receipts } from "./whatsapp/receipts.ts";
 import { Sessions } from "./whatsapp/session/sessions.ts";
 import { WebVersions } from "./whatsapp/session/web_version.ts";
@@ -64,6 +66,8 @@ export interface WorkerOptions {
   readonly chatActions?: Partial<ActionTimings>;
   /** How long WhatsApp's page may take to say its version. @default 10 s */
   readonly webPageTimeoutMs?: number;
+  /** How long what waits of media is waited for. @default see {@link MediaTimings} */
+  readonly media?: Partial<MediaTimings>;
   /** How long a broker that is not there yet is waited for. @default 15 s */
   readonly brokerPatienceMs?: number;
   /** How often an HTTP port that is taken is tried again. @default 30 s */
@@ -98,6 +102,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
     workerId,
     workerStatus: () => status(),
     sessions: () => sessions.all(),
+    media: () => store.media.count(),
     isReady: () => readiness.obstacles().length === 0,
     startedAtMs,
   });
@@ -179,11 +184,39 @@ export function buildParts(options: WorkerOptions, database: Database) {
     log,
     signal: intakeEnded.signal,
   });
+  const { HTTP_HOST: host, HTTP_PORT: port, HTTP_TOKEN: token } = settings;
+  const isServed = host !== undefined && port !== undefined;
+  const media: MediaFetcher = new MediaFetcher({
+    store,
+    announcer,
+    sockets: () => sessions.sockets,
+    webUrl: settings.WHATSAPP_WEB_URL,
+    limits: {
+      maxBytes: settings.MEDIA_MAX_SIZE,
+      inlineLimitBytes: settings.MEDIA_INLINE_LIMIT,
+      timeoutMs: settings.MEDIA_TIMEOUT,
+      keepMs: settings.MEDIA_KEEP,
+      keepBytes: settings.MEDIA_KEEP_SIZE,
+    },
+    isServed,
+    timings: options.media,
+    now,
+    telemetry,
+    log,
+  });
   const sessions: Sessions = new Sessions({
     store,
     announcer,
     receipts,
-    inbound: new Inbound({ store, announcer, include: settings.RECEIVE_INCLUDE, now }),
+    inbound: new Inbound({
+      store,
+      announcer,
+      include: settings.RECEIVE_INCLUDE,
+      servesMedia: isServed,
+      newId,
+      now,
+    }),
+    media,
     leases,
     onCount: () => unassigned.reweigh(),
     webUrl: settings.WHATSAPP_WEB_URL,
@@ -272,7 +305,6 @@ export function buildParts(options: WorkerOptions, database: Database) {
     unhandledFaults,
     now,
   });
-  const { HTTP_HOST: host, HTTP_PORT: port, HTTP_TOKEN: token } = settings;
   const pulse = makePulse({
     sessions: () => sessions.all(),
     outbox: store.outbox,
@@ -285,6 +317,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
     port,
     token,
     pages: pages({ pulse, readiness, metrics: telemetry }),
+    folders: { "/media/": mediaFolder(store) },
     retryPauseMs: options.httpRetryPauseMs,
     log,
   });
@@ -367,6 +400,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
     shared,
     leases,
     webVersions,
+    media,
     sessions,
     outgoingMedia,
     reader,

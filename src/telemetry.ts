@@ -19,6 +19,8 @@ export interface Telemetry {
   status(status: string): void;
   /** A message came in for the backend: it is durable, or had been delivered before and is not told again. */
   received(type: string, outcome: "new" | "repeated"): void;
+  /** What has become of the medium of a message that came in: `inline`, `stored` or `failed`. */
+  media(outcome: string): void;
   /** A message came in that cannot be decrypted. */
   undecryptable(): void;
   /** The broker has confirmed an event of this type, this long after it became durable. */

@@ -88,9 +88,10 @@ function mayPass({ code, message }: StoreError): boolean {
 }
 
 /** Starts the parts of a worker whose broker is there, in order, and stops them in reverse. */
-function run(parts: Parts, { version, log, now = Date.now }: WorkerOptions): Worker {
+function run(parts: Parts, { settings, version, log, now = Date.now }: WorkerOptions): Worker {
   const { store, connection, topology, publisher, shared, leases, sessions, reader, intakeEnded } = parts;
   const { reporter, readiness, metrics, http } = parts;
+  const limits = { mediaKeepMs: settings.MEDIA_KEEP, mediaKeepBytes: settings.MEDIA_KEEP_SIZE };
   const ended = new AbortController();
   const keep = (name: string, role: Role, signal = intakeEnded.signal) => connection.keep(name, role, signal);
 
@@ -100,7 +101,7 @@ function run(parts: Parts, { version, log, now = Date.now }: WorkerOptions): Wor
     every(
       PRUNE_INTERVAL_MS,
       () =>
-        prune(store, now(), ended.signal).catch((err) =>
+        prune(store, limits, now(), ended.signal).catch((err) =>
           log.error({ err }, "old records could not be pruned")
         ),
       ended.signal,
@@ -113,7 +114,7 @@ function run(parts: Parts, { version, log, now = Date.now }: WorkerOptions): Wor
     if (alone === undefined) return;
     readiness.started();
     log.info({ version, ...parts.wiring.report() }, "the worker is ready");
-    out.push(reporter.run(ended.signal));
+    out.push(reporter.run(ended.signal), parts.media.run(intakeEnded.signal));
     await Promise.all([
       // Each session gets its lease while the worker runs already.
       sessions.restore(),

@@ -66,6 +66,7 @@ async function forget(settings: Settings, numberId: string): Promise<void> {
     const record = (await store.sessions.all()).find((record) => record.numberId === numberId);
     await announcer.commit([
       ...store.credentials.forgetting(numberId),
+      ...store.media.forgetting(numberId),
       ...store.sessions.ending(numberId),
       ...(record === undefined || record.atStart === "forget" ? [] : announcer.session(
         { ...record, commandId: undefined },

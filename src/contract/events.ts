@@ -188,6 +188,8 @@ export const messageStatus = z.discriminatedUnion("status", [
 /** The status of a message to send. */
 export type MessageStatus = z.output<typeof messageStatus>;
 
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-256 in hexadecimal digits");
+
 /** A message that came in. `timestamp` is WhatsApp's, in seconds: the one exception; `receivedAt` is milliseconds. */
 export const receivedMessage = z.looseObject({
   action: z.exactOptional(z.literal("message_received")),
@@ -207,7 +209,20 @@ export const receivedMessage = z.looseObject({
   lid: lid.nullable(),
   isGroup: z.boolean(),
   quoted: z.looseObject({}).nullable(),
-  media: z.looseObject({}).nullable(),
+  media: z.looseObject({
+    id: z.uuid(),
+    mimeType: z.string().min(1),
+    size: count,
+    fileName: z.exactOptional(z.string().min(1)),
+    sha256: sha256.nullable(),
+    width: z.exactOptional(count),
+    height: z.exactOptional(count),
+    seconds: z.exactOptional(count),
+    ptt: z.exactOptional(z.boolean()),
+    thumbnail: z.base64().min(1).nullable(),
+    status: z.literal("PENDING"),
+    url: z.string().regex(/^\/media\//).nullable(),
+  }).nullable(),
   receivedAt: milliseconds,
   ...receivedFields,
 }).refine(({ from, isGroup }) => isGroup === from.endsWith("@g.us"), {
@@ -220,6 +235,44 @@ export const receivedMessage = z.looseObject({
 
 /** A message that came in. */
 export type ReceivedMessage = z.output<typeof receivedMessage>;
+
+const ofMedium = {
+  id: z.uuid(),
+  mimeType: z.string().min(1),
+  detectedMimeType: z.exactOptional(z.string().min(1)),
+  fileName: z.exactOptional(z.string().min(1)),
+  size: count,
+  sha256,
+};
+
+/**
+ * The content of a medium, after the message it belongs to: itself (`INLINE`), where to fetch it (`STORED`), or why there is
+ * none (`FAILED`). It has no `body`: nothing takes it for a message.
+ */
+export const messageMedia = z.looseObject({
+  action: z.literal("message_media"),
+  sessionId,
+  numberId: rowId,
+  messageId: z.string().min(1),
+  from: address,
+  participant: z.exactOptional(address),
+  body: z.exactOptional(z.never()),
+  media: z.discriminatedUnion("status", [
+    z.looseObject({ ...ofMedium, status: z.literal("INLINE"), data: z.base64(), url: z.string().nullable() }),
+    z.looseObject({
+      ...ofMedium,
+      status: z.literal("STORED"),
+      url: z.string().nullable(),
+      expiresAt: milliseconds,
+    }),
+    z.looseObject({ id: z.uuid(), status: z.literal("FAILED"), code: word, error: sentence }),
+  ]),
+  workerId,
+  ...time,
+});
+
+/** The content of a medium. */
+export type MessageMedia = z.output<typeof messageMedia>;
 
 /** How one number is, each `HEALTH_CHECK_INTERVAL` and at every change. */
 export const numberHealth = z.looseObject({
@@ -237,7 +290,12 @@ export type NumberHealth = z.output<typeof numberHealth>;
 const SESSION_EVENT_ACTIONS: readonly string[] = sessionEvent.options.map(({ shape }) => shape.action.value);
 const MESSAGE_STATUSES: readonly string[] = [...wentOut.options, "FAILED"];
 const HEALTH_STATUSES: readonly string[] = healthStatus.options;
-const TYPES_WITHOUT_ACTION: readonly string[] = ["message_received", "message_status", "number_health"];
+const OTHER_TYPES: readonly string[] = [
+  "message_received",
+  "message_media",
+  "message_status",
+  "number_health",
+];
 
 /**
  * Whether an `action` is an event's and never a command's. `pairing_code` is both, so the answer for it is false:
@@ -245,7 +303,7 @@ const TYPES_WITHOUT_ACTION: readonly string[] = ["message_received", "message_st
  */
 export function isEventAction(action: string): boolean {
   return action !== "pairing_code" &&
-    (SESSION_EVENT_ACTIONS.includes(action) || TYPES_WITHOUT_ACTION.includes(action));
+    (SESSION_EVENT_ACTIONS.includes(action) || OTHER_TYPES.includes(action));
 }
 
 /**

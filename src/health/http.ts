@@ -3,12 +3,17 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
+import { sendFile } from "./file_body.ts";
 import { pause } from "../waiting.ts";
 
-/** What a client may need to say what it wants, and as much to take the answer: nobody holds on to the server. */
+/** What a client may need to say what it wants, and as much to take a page: nobody holds on to the server. */
 const REQUEST_TIMEOUT_MS = 5_000;
 const LARGEST_HEAD_BYTES = 8 * 1024;
 const MOST_CONNECTIONS = 100;
+/** Files at a time: who fetches them must not keep out who watches the worker. */
+const MOST_FILES = 20;
+/** What a client may need to take each piece of a file. */
+const STALL_TIMEOUT_MS = 30_000;
 /** How often a port that is taken is tried again. */
 const RETRY_PAUSE_MS = 30_000;
 
@@ -17,7 +22,19 @@ export interface Answer {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
+  readonly headers?: Readonly<Record<string, string | number>>;
 }
+
+/** A file that a path is answered with. */
+export interface FileAnswer extends Omit<Answer, "body"> {
+  /** Closed here. */
+  readonly file: Deno.FsFile;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** What a name in a folder is answered with at the moment; as with {@link Pages}. */
+export type Folder = (name: string) => Promise<Answer | FileAnswer>;
 
 /** What each path is answered with at the moment. One that rejects counts as 503, and is logged. */
 export type Pages = Readonly<Record<string, () => Promise<Answer>>>;
@@ -29,15 +46,19 @@ export interface HttpServerOptions {
   /** What clients must show as `Authorization: Bearer TOKEN`. @default nothing */
   readonly token?: string | undefined;
   readonly pages: Pages;
+  /** By their paths: `/media/`. @default none */
+  readonly folders?: Readonly<Record<string, Folder>> | undefined;
   /** @default 5 s */
   readonly requestTimeoutMs?: number | undefined;
+  /** @default 30 s */
+  readonly stallTimeoutMs?: number | undefined;
   /** @default 30 s */
   readonly retryPauseMs?: number | undefined;
   readonly log: Logger;
 }
 
 /**
- * Answers machines that watch the worker: GET and HEAD, one request a connection, nothing that a client sends but path and
+ * Answers machines that watch the worker, or fetch what it keeps for them: GET and HEAD, one request a connection, nothing that a client sends but path and
  * token is looked at. A port that is taken stops nobody: it is said once, and tried again until it is free.
  */
 export class HttpServer {
@@ -45,6 +66,8 @@ export class HttpServer {
   readonly #server: Server;
   readonly #timeoutMs: number;
   readonly #stopping = new AbortController();
+  /** Files being sent. */
+  readonly #sending = new Set<Promise<void>>();
   #listening: Promise<void> = Promise.resolve();
 
   constructor(options: HttpServerOptions) {
@@ -74,6 +97,7 @@ export class HttpServer {
     this.#server.close();
     this.#server.closeAllConnections();
     await closed;
+    await Promise.all(this.#sending);
   }
 
   async #listen(): Promise<void> {
@@ -83,7 +107,7 @@ export class HttpServer {
       try {
         this.#server.listen(port, host);
         await once(this.#server, "listening");
-        log.info({ host, port }, "answering /livez, /readyz and /metrics");
+        log.info({ host, port }, `answering ${this.#paths.join(", ")}`);
         return;
       } catch (err) {
         if (failures === 0) {
@@ -105,25 +129,57 @@ export class HttpServer {
     // Nor is a client that does not take its answer: the server's own timeouts end with the request.
     const patience = setTimeout(() => request.socket.destroy(), this.#timeoutMs);
     response.once("close", () => clearTimeout(patience));
-    const { status, contentType, body } = await this.#answer(request, response);
-    const length = new TextEncoder().encode(body).length;
+    const answer = await this.#answer(request, response);
+    const { status, contentType, headers = {} } = answer;
+    const body = "file" in answer ? undefined : answer.body;
+    const length = "file" in answer ? answer.size : new TextEncoder().encode(body).length;
     response.writeHead(status, {
       "Content-Type": contentType,
       "Content-Length": length,
       "Cache-Control": "no-store",
+      ...headers,
     });
-    response.end(request.method === "HEAD" ? undefined : body);
+    const isHead = request.method === "HEAD";
+    if (!("file" in answer)) return void response.end(isHead ? undefined : body);
+    // From here on it is each piece that has to be taken in time.
+    clearTimeout(patience);
+    const sending = this.#send(response, answer.file, isHead);
+    this.#sending.add(sending);
+    await sending;
+    this.#sending.delete(sending);
   }
 
-  async #answer({ method, url = "", headers }: IncomingMessage, response: ServerResponse): Promise<Answer> {
-    const { token, pages, log } = this.#options;
+  /** Never rejects. */
+  async #send(response: ServerResponse, file: Deno.FsFile, isHead: boolean): Promise<void> {
+    const { stallTimeoutMs = STALL_TIMEOUT_MS, log } = this.#options;
+    try {
+      if (isHead) response.end();
+      else await sendFile(response, { file, stallTimeoutMs });
+    } catch (err) {
+      log.error({ err }, "a file could not be sent");
+      response.destroy();
+    } finally {
+      file.close();
+    }
+  }
+
+  get #paths(): string[] {
+    const { pages, folders = {} } = this.#options;
+    return [...Object.keys(pages), ...Object.keys(folders).map((path) => `${path}ID`)];
+  }
+
+  async #answer(
+    { method, url = "", headers }: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<Answer | FileAnswer> {
+    const { token, log } = this.#options;
     if (token !== undefined && !isBearer(headers.authorization, token)) {
       response.setHeader("WWW-Authenticate", 'Bearer realm="whatsapp-worker"');
       return text(401, "Show HTTP_TOKEN as 'Authorization: Bearer TOKEN'");
     }
     const path = url.replace(/\?.*$/s, "");
-    const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
-    if (page === undefined) return text(404, `There is nothing here but ${Object.keys(pages).join(", ")}`);
+    const page = this.#page(path);
+    if (page === undefined) return text(404, `There is nothing here but ${this.#paths.join(", ")}`);
     if (method !== "GET" && method !== "HEAD") {
       response.setHeader("Allow", "GET, HEAD");
       return text(405, "Only GET and HEAD are answered");
@@ -134,6 +190,18 @@ export class HttpServer {
       log.error({ path, err }, "a request of a machine could not be answered");
       return text(503, "The worker cannot tell: its log says why");
     }
+  }
+
+  #page(path: string): (() => Promise<Answer | FileAnswer>) | undefined {
+    const { pages, folders = {} } = this.#options;
+    if (Object.hasOwn(pages, path)) return pages[path];
+    const folder = Object.keys(folders).find((folder) => path.startsWith(folder));
+    if (folder === undefined) return undefined;
+    const isBusy = this.#sending.size >= MOST_FILES;
+    return isBusy
+      ? () =>
+        Promise.resolve({ ...text(503, "Too many files are being sent"), headers: { "Retry-After": 5 } })
+      : () => folders[folder]!(path.slice(folder.length));
   }
 }
 

@@ -109,7 +109,7 @@ const DEAD_REASONS = namesOf(
     not_publishable: true,
   } satisfies Record<RefusalCode | "worker_unknown" | "handler_failed" | "not_publishable", true>,
 );
-const EVENTS = ["message_received", "message_status", "number_health", "worker_status"];
+const EVENTS = ["message_received", "message_media", "message_status", "number_health", "worker_status"];
 
 /** The label of an event: those with a queue or a weight of their own have one, all others are about sessions. */
 export const eventLabel = (type: string): string => EVENTS.includes(type) ? type : "session";
@@ -169,6 +169,11 @@ export function counted(make: Instruments) {
       "Repeats without a second effect: of commands to send (out), of messages that came in (in)",
       { direction: ["in", "out"] },
     ),
+    media: make.counter(
+      "whatsapp_worker_media_total",
+      "Media of messages that came in: published themselves (inline), kept to be fetched (stored), or given up",
+      { outcome: ["inline", "stored", "failed"] },
+    ),
     undecryptable: make.counter(
       "whatsapp_worker_undecryptable_total",
       "Times a message came in that could not be decrypted; its sender is asked for another copy",
@@ -201,6 +206,11 @@ export function gauges(make: Instruments) {
       "whatsapp_worker_undecryptable_messages",
       "Messages that could not be decrypted and have not come again in a form that could; at most 1,000 a number",
     ),
+    mediaPending: make.gauge(
+      "whatsapp_worker_media_pending",
+      "Media of messages that came in which are still to be fetched",
+    ),
+    mediaBytes: make.gauge("whatsapp_worker_media_bytes", "Size of the media received that are kept"),
     outboxEvents: make.gauge("whatsapp_worker_outbox_events", "Events that wait for the broker"),
     outboxAge: make.gauge(
       "whatsapp_worker_outbox_oldest_age_seconds",

@@ -1,5 +1,6 @@
 import process from "node:process";
 import { buildStamp } from "../build_info.ts";
+import type { MediaCount } from "../store/media.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { pause } from "../waiting.ts";
 import type { Session } from "../whatsapp/session/session.ts";
@@ -19,6 +20,7 @@ export interface MetricsOptions {
   readonly workerId: string;
   readonly workerStatus: () => Promise<WorkerStatus>;
   readonly sessions: () => readonly Session[];
+  readonly media: () => Promise<MediaCount>;
   readonly isReady: () => boolean;
   readonly startedAtMs: number;
 }
@@ -42,6 +44,9 @@ export class Metrics implements Telemetry {
   /** The metrics as they are now. */
   async text(): Promise<{ contentType: string; body: string }> {
     this.#read(await this.#options.workerStatus());
+    const { pending, bytes } = await this.#options.media();
+    this.#gauges.mediaPending({}, pending);
+    this.#gauges.mediaBytes({}, bytes);
     return await this.#instruments.text();
   }
 
@@ -88,6 +93,10 @@ export class Metrics implements Telemetry {
   received(type: string, outcome: "new" | "repeated"): void {
     if (outcome === "new") this.#counted.received({ type });
     else this.#counted.duplicates({ direction: "in" });
+  }
+
+  media(outcome: string): void {
+    this.#counted.media({ outcome });
   }
 
   undecryptable(): void {

@@ -54,14 +54,15 @@ export class Database {
   /** Whether there is room to write. */
   readonly room: Room;
   readonly #sqlite: DatabaseSync;
-  readonly #folder: string;
+  /** Where it is. */
+  readonly folder: string;
   readonly #lock: Deno.FsFile | undefined;
   readonly #prepared = new Map<string, StatementSync>();
   #damage: StoreError | undefined;
 
   private constructor(sqlite: DatabaseSync, folder: string, lock?: Deno.FsFile) {
     this.#sqlite = sqlite;
-    this.#folder = folder;
+    this.folder = folder;
     this.#lock = lock;
     const probe = `PRAGMA user_version=${schemaVersion(sqlite)}`;
     this.room = new Room(() => void this.#run([{ sql: probe, parameters: [] }]));
@@ -172,7 +173,7 @@ export class Database {
 
   /** What was read from a damaged database must not be written back: nothing is done with it any more. */
   #damaged(error: unknown): StoreError {
-    const damage = this.#damage = corrupt(this.#folder, messageOf(error));
+    const damage = this.#damage = corrupt(this.folder, messageOf(error));
     this.room.condemn(damage);
     return damage;
   }

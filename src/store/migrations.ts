@@ -8,6 +8,7 @@ import { retry } from "./migrations/0007_retry.ts";
 import { logOut } from "./migrations/0008_log_out.ts";
 import { placeholder } from "./migrations/0009_placeholder.ts";
 import { message } from "./migrations/0010_message.ts";
+import { media } from "./migrations/0011_media.ts";
 import { remarks } from "./migrations/0015_remarks.ts";
 import { undecryptable } from "./migrations/0016_undecryptable.ts";
 
@@ -23,6 +24,7 @@ export const MIGRATIONS: readonly string[] = [
   logOut,
   placeholder,
   message,
+  media,
   remarks,
   undecryptable,
 ];

@@ -10,8 +10,21 @@ const CONTENT_BYTES = 256 * 1024 * 1024;
 /** How much all messages received may take. */
 const RECEIVED_BYTES = 256 * 1024 * 1024;
 
+/** How long and how much of what the settings decide on is kept. */
+export interface RetentionLimits {
+  /** How long media received are kept. */
+  readonly mediaKeepMs: number;
+  /** How much all of them may take. */
+  readonly mediaKeepBytes: number;
+}
+
 /** Forgets what is of no use any more, a little at a time. Ends early with `signal`. */
-export async function prune(store: Store, nowMs: number, signal: AbortSignal): Promise<void> {
+export async function prune(
+  store: Store,
+  { mediaKeepMs, mediaKeepBytes }: RetentionLimits,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<void> {
   await store.outbox.dropExpired();
   await store.ledger.prune(nowMs - MEMORY_MS, signal);
   await store.received.prune(nowMs - MEMORY_MS, signal);
@@ -19,4 +32,6 @@ export async function prune(store: Store, nowMs: number, signal: AbortSignal): P
   await store.messages.prune(nowMs - MEMORY_MS, signal);
   await store.messages.bound(RECEIVED_BYTES, signal);
   await store.ledger.boundContent(CONTENT_BYTES, signal);
+  await store.media.prune(nowMs - mediaKeepMs, signal);
+  await store.media.bound(mediaKeepBytes, signal);
 }

@@ -1,6 +1,9 @@
+import { join } from "node:path";
 import { Credentials } from "./credentials.ts";
 import { type CommitOptions, Database, type Statement } from "./database.ts";
 import { Ledger } from "./ledger.ts";
+import { Media } from "./media.ts";
+import { MediaFiles, type MediaFilesOptions } from "./media_files.ts";
 import { Memory } from "./memory.ts";
 import { Messages } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
@@ -16,6 +19,7 @@ import { VitalRecords } from "./vital_records.ts";
 export interface Store {
   readonly credentials: Credentials;
   readonly ledger: Ledger;
+  readonly media: Media;
   readonly memory: Memory;
   readonly messages: Messages;
   readonly outbox: Outbox;
@@ -33,10 +37,12 @@ export interface Store {
 }
 
 /** The parts of the store over one database. */
-export function makeStore(database: Database, now: () => number): Store {
+export function makeStore(database: Database, now: () => number, mediaFiles?: MediaFilesOptions): Store {
+  const files = new MediaFiles(join(database.folder, "media", "received"), mediaFiles);
   return {
     credentials: new Credentials(database),
     ledger: new Ledger(database, now),
+    media: new Media(database, files, now),
     memory: new Memory(database),
     messages: new Messages(database, now),
     outbox: new Outbox(database, now),

@@ -8,6 +8,7 @@ import { type Call, Calls } from "./inbound/calls.ts";
 import type { Inbound, Recipient, Taking } from "./inbound/inbound.ts";
 import { AwaitedContent } from "./inbound/placeholders.ts";
 import { type UndecryptableReason, Unread } from "./inbound/undecryptable.ts";
+import type { MediaNews } from "./media/fetcher.ts";
 import type { Receipt, Receipts } from "./receipts.ts";
 import { findSent, retryCounts } from "./resends.ts";
 import type { Effect } from "./signal/signal_keys.ts";
@@ -21,6 +22,7 @@ export interface TrafficContext {
   readonly announcer: Announcer;
   readonly receipts: Receipts;
   readonly inbound: Inbound;
+  readonly media: MediaNews;
   readonly now: () => number;
   readonly telemetry?: Telemetry | undefined;
   /** How long a message that cannot be decrypted may take to come again before the backend is told. @default 60 s */
@@ -167,7 +169,9 @@ export class Traffic extends Transmissions {
   }
 
   #count(received: Taking["received"]): void {
-    if (received !== undefined) this.#context.telemetry?.received(received.type, received.outcome);
+    if (received === undefined) return;
+    this.#context.telemetry?.received(received.type, received.outcome);
+    if (received.hasMedium) this.#context.media.wake();
   }
 
   /** Written down here and not by whoever waits: the ack may come after the wait was given up. */

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import type { Announcer } from "../../announcer.ts";
 import { sessionName } from "../../contract/addresses.ts";
 import type { Id } from "../../contract/ids.ts";
-import { parseJson } from "../../contract/json.ts";
+import { parseJson, stringifyJson } from "../../contract/json.ts";
 import type { Statement } from "../../store/database.ts";
 import type { SessionRecord } from "../../store/session_records.ts";
 import type { Store } from "../../store/store.ts";
@@ -12,14 +12,22 @@ import { type Identities, person } from "../identities.ts";
 import { type Content, contentOf } from "./content.ts";
 import { keeping } from "./keeping.ts";
 import { inboundMessage, isIncluded, type OwnAccount, type ReceiveInclude } from "./message.ts";
+import { type Medium, mediumOf } from "./medium.ts";
 import { unsealed } from "./secrets.ts";
 import type { ReadMessage } from "./stanzas.ts";
+
+/** What the event of a medium says of its message. */
+const ABOUT = ["sessionId", "numberId", "messageId", "from", "participant"];
 
 /** Options of {@link Inbound}. */
 export interface InboundOptions {
   readonly store: Store;
   readonly announcer: Announcer;
   readonly include: ReceiveInclude;
+  /** Whether media can be fetched from this worker. */
+  readonly servesMedia: boolean;
+  /** One nobody can guess. */
+  readonly newId: () => string;
   readonly now: () => number;
 }
 
@@ -35,7 +43,11 @@ export interface Recipient {
 export interface Taking {
   readonly statements: readonly Statement[];
   /** Absent when it is none for the backend. `repeated`: it is there already, and nothing is to be written. */
-  readonly received?: { readonly type: string; readonly outcome: "new" | "repeated" };
+  readonly received?: {
+    readonly type: string;
+    readonly outcome: "new" | "repeated";
+    readonly hasMedium?: boolean;
+  };
 }
 
 /** Something that is told as a message. */
@@ -94,7 +106,7 @@ export class Inbound {
     if (!included) return { statements: kept };
     return {
       statements: [...await this.telling({ message, content: open }, to), ...kept],
-      received: { type: open.type, outcome: "new" },
+      received: { type: open.type, outcome: "new", hasMedium: open.media !== undefined },
     };
   }
 
@@ -122,10 +134,27 @@ export class Inbound {
     const numberId = parseJson(session.numberIdJson) as Id;
     const inbound = await inboundMessage(message, content, { own, identities }, now());
     const event = { sessionId: sessionName(numberId, session.phoneNumber), numberId, ...inbound };
+    const medium = this.#mediumOf(message, content, session.numberId, event);
     return [
       ...store.received.remembering(key),
-      ...announcer.received(event, { messageId: eventIdOf(Object.values(key)) }),
+      ...(medium === undefined ? [] : store.media.adding(medium.record)),
+      ...announcer.received(
+        medium === undefined ? event : { ...event, media: medium.fields },
+        { messageId: eventIdOf(Object.values(key)) },
+      ),
     ];
+  }
+
+  #mediumOf(
+    { key }: Telling["message"],
+    { media }: Content,
+    numberId: string,
+    event: Readonly<Record<string, unknown>>,
+  ): Medium | undefined {
+    if (media === undefined) return undefined;
+    const { newId, servesMedia: isServed } = this.#options;
+    const about = Object.fromEntries(ABOUT.flatMap((name) => name in event ? [[name, event[name]]] : []));
+    return mediumOf(key, media, { id: newId(), numberId, about: stringifyJson(about), isServed });
   }
 
   /** Whether the backend wants to be told of something. */

@@ -13,5 +13,10 @@ export function mediaUrlOf(webUrl: string, host: string, path: string): URL {
   if (url.host !== host || (!secure && !isLiteralLoopback(url.hostname))) {
     throw new Error(`WhatsApp's server named a media host that cannot be one: '${host}'`);
   }
-  return new URL(path, url);
+  const { href, origin } = new URL(path, url);
+  // `//host/` and `/\host/` are other hosts.
+  if (!path.startsWith("/") || origin !== url.origin) {
+    throw new Error("The path of a medium is none on WhatsApp's media hosts");
+  }
+  return new URL(href);
 }

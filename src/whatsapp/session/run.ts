@@ -13,6 +13,7 @@ import { type Closure, isUntrusted } from "../socket/close_codes.ts";
 import type { ConnectGate } from "./connect_gate.ts";
 import { connectedFields } from "./connected_event.ts";
 import { Exchange } from "./exchange.ts";
+import type { MediaNews } from "../media/fetcher.ts";
 import { LogOut, NO_ANSWER } from "./log_out.ts";
 import { type Invitation, Pairing } from "../pairing/pairing.ts";
 import { askPhoneForSign } from "../vitals/phone_sign.ts";
@@ -29,6 +30,7 @@ const EXCHANGE_MS = 15_000;
 
 /** What every run is given. */
 export interface RunContext extends ReactionsContext {
+  readonly media: MediaNews;
   readonly webUrl: string;
   /** Every connect goes through it. */
   readonly gate: ConnectGate;
@@ -228,6 +230,7 @@ export class Run {
         onReceipt: (receipt) => traffic.receipt(receipt),
         onAck: (whatsappId, error) => traffic.ack(whatsappId, error),
         onStanza: (stanza) => this.#heard(stanza, socket),
+        onMediaUpdate: (update) => this.#context.media.answered(standing.record.numberId, update),
         onRoundTrip: (ms) => this.#roundTrip(ms, socket),
         onTimelock: (timelock) => {
           standing.vitals.timelock(timelock);
@@ -294,6 +297,7 @@ export class Run {
     const { signal } = this.#connection = new AbortController();
     // Nor this, which lasts as long as the socket.
     if (socket !== undefined) this.#watching = traffic.watchUnread(socket, signal);
+    this.#context.media.opened(standing.record.numberId);
     await this.#context.webVersions.accepted(this.#webVersion);
   }
 

@@ -209,8 +209,12 @@ export class Session {
     await this.#standing.enter("ended", [
       ...statements,
       ...store.credentials.forgetting(numberId),
+      ...store.media.forgetting(numberId),
       ...store.sessions.ending(numberId),
     ]);
+    await store.media.sweep().catch((err) =>
+      this.log.warn({ err }, "the media of a number that is gone could not be removed; the next start does")
+    );
     onEnded(this);
   }
 

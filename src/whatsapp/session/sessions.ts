@@ -5,6 +5,7 @@ import { type Id, idText } from "../../contract/ids.ts";
 import { stringifyJson } from "../../contract/json.ts";
 import type { PairingMethod, SessionRecord } from "../../store/session_records.ts";
 import type { Store } from "../../store/store.ts";
+import type { Socket } from "../socket/socket.ts";
 import { type Changes, Session, type SessionContext } from "./session.ts";
 
 /** Who may open a number. No socket is opened without the lease on its number. */
@@ -73,6 +74,12 @@ export class Sessions {
 
   all(): Session[] {
     return [...this.#sessions.values()];
+  }
+
+  /** The sockets of the numbers that are connected. */
+  get sockets(): ReadonlyMap<string, Socket> {
+    const open = this.all().map(({ record, openSocket }) => [record.numberId, openSocket] as const);
+    return new Map(open.filter((entry): entry is [string, Socket] => entry[1] !== undefined));
   }
 
   /** Reads the sessions of before the restart, so that the first command finds them. */

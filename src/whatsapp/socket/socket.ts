@@ -31,6 +31,7 @@ import { Stanzas } from "../inbound/stanzas.ts";
 import { type Call, callIn } from "../inbound/calls.ts";
 import type { UndecryptableReason } from "../inbound/undecryptable.ts";
 import { lostIn, unavailableIn } from "../inbound/unavailable.ts";
+import type { MediaUpdate } from "../media/phone.ts";
 import { takeInOrder } from "./in_order.ts";
 import { MarkedResends } from "./marked_resends.ts";
 import { Probe, type ProbeTimings } from "../vitals/probe.ts";
@@ -100,6 +101,8 @@ export interface SocketEvents {
   onAck(whatsappId: string, error: string | undefined): void;
   /** A stanza of any kind came in. Called before anybody else gets it. */
   onStanza(stanza: BinaryNode): void;
+  /** The phone says where a medium is that it was asked for, or that it has none. */
+  onMediaUpdate(update: MediaUpdate): void;
   /** A question was answered after so long. */
   onRoundTrip(ms: number): void;
   /** WhatsApp said whether the number may write to new people. */
@@ -275,6 +278,9 @@ export function openSocket(options: SocketOptions): Socket {
     events.onStanza(frame);
   });
   baileys.ev.on("messages.upsert", ({ messages }) => ended || events.onMessages(messages));
+  baileys.ev.on("messages.media-update", (updates) => {
+    if (!ended) updates.forEach((update) => events.onMediaUpdate(update));
+  });
   const onError = (error: unknown) => log.error({ err: error }, "a stanza of WhatsApp could not be taken");
   const isOver = () => ended;
   const backlog = new Backlog(() => websocketOf(baileys));
