@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { loadConfig, type Settings } from "../src/config/load.ts";
 import {
   eventType,
+  messageMedia,
   messageStatus,
   numberHealth,
   receivedMessage,
@@ -128,9 +129,13 @@ export async function pair(
 /** @throws {AssertionError} when a body is not what the contract says a worker publishes */
 export function assertContract({ body, properties, queue }: Received): void {
   const type = eventType(body);
-  const schema =
-    { message_status: messageStatus, message_received: receivedMessage, number_health: numberHealth }[type] ??
-      sessionEvent;
+  const schema = {
+    message_media: messageMedia,
+    message_status: messageStatus,
+    message_received: receivedMessage,
+    number_health: numberHealth,
+  }[type] ??
+    sessionEvent;
   const result = schema.safeParse(body);
   assert.ok(
     result.success,

@@ -130,7 +130,14 @@ async function workerSocket(url: string, store: Store): Promise<() => Promise<vo
     newId: () => crypto.randomUUID(),
     onNews: () => {},
   });
-  const inbound = new Inbound({ store, announcer, include: new Set(), now: Date.now });
+  const inbound = new Inbound({
+    store,
+    announcer,
+    include: new Set(),
+    servesMedia: false,
+    newId: () => crypto.randomUUID(),
+    now: Date.now,
+  });
   const session = {
     numberId: "6",
     numberIdJson: "6",
@@ -159,6 +166,7 @@ async function workerSocket(url: string, store: Store): Promise<() => Promise<vo
       onReceipt: () => Promise.resolve(),
       onAck: () => {},
       onStanza: () => {},
+      onMediaUpdate: () => {},
       onRoundTrip: () => {},
       onTimelock: () => {},
       onUnavailable: () => Promise.resolve(),

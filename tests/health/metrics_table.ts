@@ -12,6 +12,7 @@ export function idleMetrics(): Metrics {
     workerId: "worker-1",
     workerStatus: () => Promise.reject(new Error("There is no worker")),
     sessions: () => [],
+    media: () => Promise.resolve({ pending: 0, bytes: 0 }),
     isReady: () => false,
     startedAtMs: 0,
   });

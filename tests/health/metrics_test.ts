@@ -28,6 +28,7 @@ function restingMetrics(): Metrics {
     workerId: "worker-1",
     workerStatus: () => Promise.resolve(status),
     sessions: () => [],
+    media: () => Promise.resolve({ pending: 2, bytes: 1_000 }),
     isReady: () => false,
     startedAtMs: 1_700_000_000_000,
   });
@@ -45,6 +46,7 @@ Deno.test("whatever words are told, the series stay those that are listed", asyn
     metrics.sent(c, d);
     metrics.status(e);
     metrics.received(f, "new");
+    metrics.media(f);
     metrics.published(g, number);
     metrics.deadLetter(a);
   };
@@ -72,6 +74,8 @@ Deno.test("what is read at a scrape is in base units, and a duration is never ne
     whatsapp_worker_outbox_events: 3,
     whatsapp_worker_outbox_oldest_age_seconds: 1.5,
     whatsapp_worker_disk_failing: 1,
+    whatsapp_worker_media_pending: 2,
+    whatsapp_worker_media_bytes: 1_000,
     'whatsapp_worker_broker_state{state="blocked"}': 1,
     'whatsapp_worker_broker_state{state="connected"}': 0,
     whatsapp_worker_unhandled_faults_total: 2,

@@ -1,6 +1,6 @@
 /** The phone of an account that links companions: scans, signs, and hands them their first history. */
 import { deflateSync } from "node:zlib";
-import { proto } from "@whiskeysockets/baileys";
+import { type BinaryNode, proto } from "@whiskeysockets/baileys";
 import { type ContactMessage, textIn } from "./chat_message.ts";
 import type { Companion } from "./companion.ts";
 import { Contact, type ContactOptions } from "./contact.ts";
@@ -8,6 +8,7 @@ import { signDeviceIdentity } from "./device_identity.ts";
 import type { Envelope } from "./envelope.ts";
 import type { Hub } from "./hub.ts";
 import { Feed } from "./feed.ts";
+import { type KeptMedium, mediaRetry } from "./media_retry.ts";
 import { element } from "./nodes.ts";
 import type { Pairing } from "./pairing.ts";
 import { readQr, readQrPicture } from "./qr_code.ts";
@@ -28,6 +29,10 @@ export class Phone extends Contact {
   history: Partial<proto.IHistorySync> = {};
   /** The messages without content that companions asked it for. */
   readonly askedFor: Feed<proto.IMessageKey> = new Feed();
+  /** The media of others' messages that it has, by message id. */
+  readonly media: Map<string, KeptMedium> = new Map();
+  /** How often companions asked it for media, by message id, whether it is on or not. */
+  readonly mediaAskedFor: Feed<string> = new Feed();
   /** Switched on and online. */
   isOn = true;
   #lastDeviceId = 0;
@@ -73,8 +78,19 @@ export class Phone extends Contact {
     await this.#link(pairing, secret);
   }
 
+  /** A companion asks for a medium it cannot get. A phone that is off never hears of it here. */
+  askedForMedium(companion: Companion, receipt: BinaryNode): void {
+    const id = receipt.attrs.id ?? "";
+    this.mediaAskedFor.push(id);
+    if (!this.isOn) return;
+    const t = String(Math.floor(this.hub.now() / 1000));
+    const answering = { media: this.hub.media, from: this.jid, t };
+    companion.mailbox.put(mediaRetry(receipt, this.media.get(id), answering));
+  }
+
   override close(): void {
     this.askedFor.close();
+    this.mediaAskedFor.close();
     super.close();
   }
 

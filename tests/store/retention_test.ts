@@ -6,6 +6,7 @@ import { prune } from "../../src/store/retention.ts";
 import { makeStore } from "../../src/store/store.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
+const LIMITS = { mediaKeepMs: 7 * DAY_MS, mediaKeepBytes: 1_000_000 };
 const forever = new AbortController().signal;
 
 function startStore(database = Database.inMemory()) {
@@ -41,7 +42,7 @@ Deno.test("prune() forgets sends, received messages and counts of retries after 
     await store.retryCounts.set("6", `request ${day}`, 1);
     await store.retryCounts.set("6", `request ${day}`, 2);
   }
-  await prune(store, 9 * DAY_MS - 1, forever);
+  await prune(store, LIMITS, 9 * DAY_MS - 1, forever);
   for (let day = 0; day < 9; day++) {
     assert.equal(await store.ledger.find("6", `print ${day}`) !== undefined, day >= 2, `send of day ${day}`);
     assert.equal(await store.received.has(received(day)), day >= 2, `message of day ${day}`);
@@ -58,9 +59,9 @@ Deno.test("prune() drops events that expired while there was no broker", async (
     ...store.outbox.adding({ ...event, messageId: "qr", expiresAtMs: 1_000 }),
     ...store.outbox.adding({ ...event, messageId: "for good" }),
   ]);
-  await prune(store, 2_000, forever);
+  await prune(store, LIMITS, 2_000, forever);
   test.clock.now = 2_000;
-  await prune(store, 2_000, forever);
+  await prune(store, LIMITS, 2_000, forever);
   assert.equal(await test.count("outbox"), 1);
 });
 
@@ -78,11 +79,11 @@ Deno.test("prune() lets everything else have its turn, and ends when it is told 
     turns++;
     if (turns === 3) stopped.abort();
   }, 0);
-  await prune(store, 8 * DAY_MS, stopped.signal);
+  await prune(store, LIMITS, 8 * DAY_MS, stopped.signal);
   clearInterval(ticker);
   const left = await test.count("send");
   assert.ok(left > 0 && left < 2_000, `${left} are left`);
-  await prune(store, 8 * DAY_MS, forever);
+  await prune(store, LIMITS, 8 * DAY_MS, forever);
   assert.equal(await test.count("send"), 0);
 });
 
@@ -125,7 +126,7 @@ Deno.test("the file does not grow for ever: what was forgotten makes room for wh
       const sends = Array.from({ length: 100 }, (_, index) => send(week * 10_000 + batch * 100 + index));
       await store.commit(sends.flatMap((each) => store.ledger.recording(each)));
     }
-    await prune(store, clock.now + DAY_MS, forever);
+    await prune(store, LIMITS, clock.now + DAY_MS, forever);
     await database.select("PRAGMA wal_checkpoint(TRUNCATE)");
     sizes.push((await Deno.stat(join(folder, DATABASE_FILE))).size);
   }

@@ -23,6 +23,7 @@ export async function loneSocket(url: string, options: Partial<SocketOptions> = 
     onReceipt: () => Promise.resolve(),
     onAck: () => {},
     onStanza: () => {},
+    onMediaUpdate: () => {},
     onRoundTrip: () => {},
     onTimelock: () => {},
     onUnavailable: () => Promise.resolve(),

@@ -46,7 +46,6 @@ export function mediumOf(
       sha256: fileSha256 === undefined ? null : Buffer.from(fileSha256).toString("hex"),
       ...counts(said, ["width", "height", "seconds"]),
       ...(type === "audio" ? { ptt: said.ptt === true } : {}),
-      ...(said.gifPlayback ? { gif: true } : {}),
       thumbnail: thumbnailOf(said.jpegThumbnail),
       status: "PENDING",
       url: isServed ? mediaPath(id) : null,

@@ -27,7 +27,7 @@ function sessionsWith(claim: NumberLeases["claim"]) {
     store,
     announcer,
     receipts: new Receipts(store, announcer, newId),
-    inbound: new Inbound({ store, announcer, include: new Set(), now: () => 1 }),
+    inbound: new Inbound({ store, announcer, include: new Set(), servesMedia: false, newId, now: () => 1 }),
     leases: { claim, forget: () => Promise.resolve("given_up") },
     webUrl: "ws://127.0.0.1:1/ws/chat",
     ...connecting(store, "ws://127.0.0.1:1/ws/chat"),

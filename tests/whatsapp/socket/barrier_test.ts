@@ -80,6 +80,7 @@ async function link(): Promise<Linked> {
         },
         onAck: () => {},
         onStanza: () => linked.read++,
+        onMediaUpdate: () => {},
         onRoundTrip: () => {},
         onTimelock: () => {},
         onUndecryptable: () => Promise.resolve(),
