@@ -15,6 +15,8 @@ export interface SmallDisk extends AsyncDisposable {
   fill(): void;
   /** Makes room again. */
   empty(): void;
+  /** Makes it hold so many megabytes. */
+  resize(megabytes: number): Promise<void>;
 }
 
 /** Why no {@link mountSmallDisk} can be had here; `undefined` when it can. */
@@ -38,6 +40,7 @@ export async function mountSmallDisk(megabytes: number): Promise<SmallDisk> {
         file.close();
       }
     },
+    resize: (size) => run("mount", "-o", `remount,size=${size}m`, path),
     empty: () => Deno.removeSync(ballast),
     [Symbol.asyncDispose]: async () => {
       await run("umount", path);

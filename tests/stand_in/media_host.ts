@@ -22,8 +22,8 @@ export type MediaContent =
 export class MediaHost {
   /** Status of the answers to the next uploads, one each; those after that are taken. */
   readonly refuseUploads: number[] = [];
-  /** Status of the answers to the next downloads, one each; `cut` breaks off in the middle. */
-  readonly refuseDownloads: (number | "cut")[] = [];
+  /** Status of the answers to the next downloads, one each; `cut` breaks off in the middle, `stall` stays there; a URL is where it redirects to. */
+  readonly refuseDownloads: (number | "cut" | "stall" | URL)[] = [];
   /** Everything asked for, as `POST /mms/image` or `GET /v/…`. */
   readonly requests: string[] = [];
   readonly #files = new Map<string, Buffer>();
@@ -40,9 +40,11 @@ export class MediaHost {
     if (method === "POST") return await this.#take(request, response, new URL(url, "http://127.0.0.1"));
     const file = this.#files.get(path);
     const refusal = this.refuseDownloads.shift();
-    if (refusal === "cut" && file !== undefined) {
+    if ((refusal === "cut" || refusal === "stall") && file !== undefined) {
       response.writeHead(200, { "Content-Length": file.length });
-      response.write(file.subarray(0, file.length / 2), () => response.destroy());
+      response.write(file.subarray(0, file.length / 2), () => refusal === "cut" && response.destroy());
+    } else if (refusal instanceof URL) {
+      response.writeHead(302, { Location: refusal.href }).end();
     } else if (typeof refusal === "number" || file === undefined) {
       response.writeHead(typeof refusal === "number" ? refusal : 404).end();
     } else {
@@ -75,6 +77,15 @@ export class MediaHost {
     const file = this.#files.get(directPath);
     if (!file) throw new Error(`There is no medium at ${directPath}`);
     this.#files.delete(directPath);
+    return file;
+  }
+
+  /** Flips a bit of a medium. @returns what it was */
+  damage(directPath: string): Buffer {
+    const file = this.forget(directPath);
+    const damaged = Buffer.from(file);
+    damaged[damaged.length >> 1]! ^= 1;
+    this.#files.set(directPath, damaged);
     return file;
   }
 

@@ -152,7 +152,7 @@ export class MediaFetcher implements MediaNews {
   }
 
   async #try(media: StoredMedia, socket: Socket | undefined, signal: AbortSignal): Promise<void> {
-    const { store, limits, now } = this.#options;
+    const { limits, now } = this.#options;
     if (media.attempts >= MAX_ATTEMPTS || now() - media.createdAtMs > MAX_AGE_MS) {
       const why = media.directPath === undefined
         ? "WhatsApp has it no more, and the number's phone did not upload it again: is it switched on and online?"
