@@ -281,7 +281,7 @@ export const TABLE = {
   MEDIA_INLINE_LIMIT: optional(
     integer(0, 8 * MEBI, "bytes"),
     String(256 * KIBI),
-    "Largest medium received that is published itself; what is larger is kept and can be fetched at /media",
+    "Largest medium received that is published itself; what is larger can only be fetched at /media",
   ),
   MEDIA_KEEP: optional(
     integer(MINUTE, 365 * DAY, "ms"),

@@ -188,6 +188,7 @@ export const messageStatus = z.discriminatedUnion("status", [
 /** The status of a message to send. */
 export type MessageStatus = z.output<typeof messageStatus>;
 
+const mediaUrl = z.string().regex(/^\/media\//, "must be a path of the worker's own server").nullable();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-256 in hexadecimal digits");
 
 /** A message that came in. `timestamp` is WhatsApp's, in seconds: the one exception; `receivedAt` is milliseconds. */
@@ -221,7 +222,7 @@ export const receivedMessage = z.looseObject({
     ptt: z.exactOptional(z.boolean()),
     thumbnail: z.base64().min(1).nullable(),
     status: z.literal("PENDING"),
-    url: z.string().regex(/^\/media\//).nullable(),
+    url: mediaUrl,
   }).nullable(),
   receivedAt: milliseconds,
   ...receivedFields,
@@ -237,12 +238,12 @@ export const receivedMessage = z.looseObject({
 export type ReceivedMessage = z.output<typeof receivedMessage>;
 
 const ofMedium = {
-  id: z.uuid(),
   mimeType: z.string().min(1),
   detectedMimeType: z.exactOptional(z.string().min(1)),
   fileName: z.exactOptional(z.string().min(1)),
   size: count,
   sha256,
+  url: mediaUrl,
 };
 
 /**
@@ -258,13 +259,8 @@ export const messageMedia = z.looseObject({
   participant: z.exactOptional(address),
   body: z.exactOptional(z.never()),
   media: z.discriminatedUnion("status", [
-    z.looseObject({ ...ofMedium, status: z.literal("INLINE"), data: z.base64(), url: z.string().nullable() }),
-    z.looseObject({
-      ...ofMedium,
-      status: z.literal("STORED"),
-      url: z.string().nullable(),
-      expiresAt: milliseconds,
-    }),
+    z.looseObject({ id: z.uuid(), status: z.literal("INLINE"), ...ofMedium, data: z.base64() }),
+    z.looseObject({ id: z.uuid(), status: z.literal("STORED"), ...ofMedium, expiresAt: milliseconds }),
     z.looseObject({ id: z.uuid(), status: z.literal("FAILED"), code: word, error: sentence }),
   ]),
   workerId,

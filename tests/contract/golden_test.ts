@@ -4,6 +4,7 @@ import {
   decodeBody,
   eventType,
   isEvent,
+  messageMedia,
   messageStatus,
   numberHealth,
   parseJson,
@@ -17,7 +18,7 @@ import {
 import { RECEIVED_TYPES, receivedFields } from "../../src/contract/received_fields.ts";
 
 const readers = { session: readSessionCommand, send: readNumberCommand, health: readHealthCommand };
-const schemas = { sessionEvent, messageStatus, receivedMessage, numberHealth };
+const schemas = { sessionEvent, messageMedia, messageStatus, receivedMessage, numberHealth };
 
 interface Refused {
   code: string;
@@ -160,5 +161,8 @@ Deno.test("goldens cover every command and every event of the contract", () => {
 
   const types = eventFiles.map(({ content }) => content.type).toSorted();
   const known = sessionEvent.options.map(({ shape }) => shape.action.value);
-  assert.deepEqual(types, [...known, "message_received", "message_status", "number_health"].toSorted());
+  assert.deepEqual(
+    types,
+    [...known, "message_media", "message_received", "message_status", "number_health"].toSorted(),
+  );
 });

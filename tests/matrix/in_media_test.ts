@@ -38,7 +38,9 @@ Deno.test("every kind of medium comes byte for byte, from a person and in a grou
         assertTold(told, kind, posted);
 
         const came = await contentOf(stack, messageId);
-        const { id, mimeType, size, fileName, status, data, url, expiresAt } = mediaIn(came);
+        const { id, mimeType, detectedMimeType, size, fileName, status, data, url, expiresAt } = mediaIn(
+          came,
+        );
         const { from, participant, sessionId } = told.body;
         assert.deepEqual(
           { from: came.body.from, participant: came.body.participant, sessionId: came.body.sessionId },
@@ -48,8 +50,9 @@ Deno.test("every kind of medium comes byte for byte, from a person and in a grou
         assert.equal(came.queue, told.queue);
         assert.equal(came.properties.type, "message_media");
         assert.deepEqual(
-          { id, mimeType, size, fileName, url },
+          { id, mimeType, detectedMimeType, size, fileName, url },
           {
+            detectedMimeType: kind.detected,
             id: mediaIn(told).id,
             mimeType: kind.mimeType,
             size: bytes,

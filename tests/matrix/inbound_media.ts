@@ -20,6 +20,10 @@ export interface MediaKind {
   /** `type` of the event. */
   readonly told: string;
   readonly mimeType: string;
+  /** What its first bytes say, where they do. */
+  readonly detected?: string;
+  /** The first bytes, in hexadecimal digits. */
+  readonly head?: string;
   /** The message around the medium. */
   readonly write: (medium: MediaContent) => proto.IMessage;
   /** What is told of it beside what every medium has. */
@@ -43,6 +47,8 @@ export const KINDS: readonly MediaKind[] = [
     type: "image",
     told: "IMAGE",
     mimeType: "image/jpeg",
+    detected: "image/webp",
+    head: "524946460010000057454250",
     write: (medium) => ({ imageMessage: { ...medium, ...image, caption: "Voilà" } }),
     media: { ...size, thumbnail },
     message: { body: "Voilà" },
@@ -108,6 +114,8 @@ export const KINDS: readonly MediaKind[] = [
     type: "document",
     told: "DOCUMENT",
     mimeType: "application/pdf",
+    detected: "application/pdf",
+    head: "255044462d312e340a",
     write: (medium) => ({ documentMessage: { ...medium, ...file } }),
     media: { fileName: file.fileName, thumbnail: null },
     message: { body: file.fileName },
@@ -145,7 +153,7 @@ export interface PostedMedium {
 
 /** Has somebody's phone upload so many bytes of a kind. */
 export async function post(standIn: StandIn, kind: MediaKind, bytes: number): Promise<PostedMedium> {
-  const plain = randomBytes(bytes);
+  const plain = Buffer.concat([Buffer.from(kind.head ?? "00", "hex"), randomBytes(bytes)]).subarray(0, bytes);
   const content = await standIn.media.put(plain, kind.type);
   return { plain, content, message: kind.write(content) };
 }

@@ -93,6 +93,7 @@ export async function routeReceipt(hub: Hub, link: Link, from: Companion, node: 
     return;
   }
   if (type === "server-error") {
+    const author = hub.directory.byJid(to);
     if (!(author instanceof Phone) || author !== from.owner) {
       throw new Error(`Receipt ${id} asks ${to} for a medium, which is not the phone of this account`);
     }

@@ -16,6 +16,9 @@ import { unitFor, unitValue, type User, workerUser } from "../service.ts";
 import { findStateFolder, NotAFolder, type StateFolder } from "../state.ts";
 import { configuration } from "./configuration.ts";
 
+/** What the worker makes in it beside the database. */
+const MEDIA_FOLDERS = ["media", join("media", "received"), join("media", "outgoing")];
+
 /** The state folder: there or to be made, writable by the worker's user, and nobody else's. */
 export const stateFolder: Check<StateFolder> = {
   id: "state.folder",
@@ -118,6 +121,13 @@ async function foreignFiles(path: string, worker: User): Promise<string[]> {
       if (await obstacle(join(path, name), worker, ["r", "w"]) !== undefined) foreign.push(name);
     } catch (error) {
       // The worker that runs here takes files away, too.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  for (const folder of MEDIA_FOLDERS) {
+    try {
+      if (await obstacle(join(path, folder), worker, ["r", "w", "x"]) !== undefined) foreign.push(folder);
+    } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }

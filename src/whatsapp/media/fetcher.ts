@@ -3,11 +3,11 @@ import type { Logger } from "pino";
 import type { StoredMedia } from "../../store/media.ts";
 import { NoRoom } from "../../store/media_files.ts";
 import { pause } from "../../waiting.ts";
-import type { Socket } from "../socket/socket.ts";
+import type { MediaUpdate, Socket } from "../socket/socket.ts";
 import { MediaDamaged } from "./cipher.ts";
 import { MediaGone, MediaTooLarge } from "./download.ts";
 import { MediaFetching, type MediaFetchingOptions } from "./fetching.ts";
-import { askPhone, type MediaUpdate, phoneAnswer } from "./phone.ts";
+import { askPhone, phoneAnswer } from "./phone.ts";
 
 /** How many media are fetched at a time, and how many of one number: those of the others do not wait for it. */
 const AT_ONCE = 4;

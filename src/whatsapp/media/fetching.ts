@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { Buffer } from "node:buffer";
 import type { MediaType } from "@whiskeysockets/baileys";
+import { fileTypeFromBuffer } from "file-type";
 import type { Announcer } from "../../announcer.ts";
 import { parseJson } from "../../contract/json.ts";
 import type { Settlement, StoredMedia } from "../../store/media.ts";
@@ -11,6 +12,8 @@ import type { Socket } from "../socket/socket.ts";
 import { downloadMedia } from "./download.ts";
 import { mediaUrlOf } from "./hosts.ts";
 
+/** What tells the type of a file. */
+const HEAD_BYTES = 4096;
 /** How often it is looked whether the disk still has room for what comes. */
 const CLAIM_BYTES = 16 * 1024 * 1024;
 
@@ -47,6 +50,8 @@ export interface MediaFetchingOptions {
 interface Fetched {
   readonly size: number;
   readonly sha256: string;
+  /** What its first bytes say it is. */
+  readonly detectedMimeType?: string | undefined;
 }
 
 /** Gets the content of one medium, and tells the backend what has become of it. */
@@ -86,6 +91,7 @@ export class MediaFetching {
     const file = await files.create(media.id);
     let size = 0;
     let claimed = 0;
+    let head: Uint8Array = new Uint8Array();
     const hash = media.fileSha256 === undefined ? createHash("sha256") : undefined;
     try {
       await downloadMedia({
@@ -101,6 +107,7 @@ export class MediaFetching {
             await files.claim(0);
           }
           hash?.update(piece);
+          if (head.length < HEAD_BYTES) head = Buffer.concat([head, piece.subarray(0, HEAD_BYTES)]);
           size += piece.length;
           await files.write(file, piece);
         },
@@ -110,14 +117,17 @@ export class MediaFetching {
     } finally {
       file.close();
     }
-    return { size, sha256: hash?.digest("hex") ?? Buffer.from(media.fileSha256!).toString("hex") };
+    const sha256 = hash?.digest() ?? Buffer.from(media.fileSha256!);
+    const detectedMimeType = (await fileTypeFromBuffer(head))?.mime;
+    return { size, sha256: sha256.toString("hex"), detectedMimeType };
   }
 
   /** @returns whether its file is kept */
-  async #publish(media: StoredMedia, { size, sha256 }: Fetched): Promise<boolean> {
+  async #publish(media: StoredMedia, { detectedMimeType, size, sha256 }: Fetched): Promise<boolean> {
     const { store, limits, isServed, now } = this.#options;
     const { id, mimeType, fileName } = media;
-    const said = { mimeType, ...(fileName === undefined ? {} : { fileName }), size, sha256 };
+    const detected = detectedMimeType === undefined ? {} : { detectedMimeType };
+    const said = { mimeType, ...detected, ...(fileName === undefined ? {} : { fileName }), size, sha256 };
     const url = isServed ? mediaPath(id) : null;
     if (size > limits.inlineLimitBytes) {
       const expiresAt = now() + limits.keepMs;

@@ -1,21 +1,17 @@
 /** Media that WhatsApp's hosts have no more: the number's phone is asked to upload them again. */
 
 import {
-  type BaileysEventMap,
   decryptMediaRetryData,
   encryptMediaRetryRequest,
   proto,
   type WAMessageKey,
 } from "@whiskeysockets/baileys";
 import type { MediaRecord } from "../../store/media.ts";
-import type { Socket } from "../socket/socket.ts";
+import type { MediaUpdate, Socket } from "../socket/socket.ts";
 
 const { SUCCESS, NOT_FOUND } = proto.MediaRetryNotification.ResultType;
 /** What Baileys makes of the phone's "not found". */
 const NOT_FOUND_STATUS = 404;
-
-/** What the phone answers, on whichever socket, however much later. */
-export type MediaUpdate = BaileysEventMap["messages.media-update"][number];
 
 /** What that means: where the medium is now, or that there is none; `failed`: it may be asked again. */
 export type PhoneAnswer =

@@ -1,4 +1,5 @@
 import makeWASocket, {
+  type BaileysEventMap,
   type BinaryNode,
   Browsers,
   type CacheStore,
@@ -31,7 +32,6 @@ import { Stanzas } from "../inbound/stanzas.ts";
 import { type Call, callIn } from "../inbound/calls.ts";
 import type { UndecryptableReason } from "../inbound/undecryptable.ts";
 import { lostIn, unavailableIn } from "../inbound/unavailable.ts";
-import type { MediaUpdate } from "../media/phone.ts";
 import { takeInOrder } from "./in_order.ts";
 import { MarkedResends } from "./marked_resends.ts";
 import { Probe, type ProbeTimings } from "../vitals/probe.ts";
@@ -69,6 +69,9 @@ export interface QrOffer {
   /** How many more the socket shows after this one; with the last one it ends. */
   readonly left: number;
 }
+
+/** What the phone says of a medium that it was asked for, on whichever socket, however much later. */
+export type MediaUpdate = BaileysEventMap["messages.media-update"][number];
 
 /** What happens on a socket. Handlers are called in the order things happened and must not throw. */
 export interface SocketEvents {
