@@ -9,11 +9,8 @@ import { groupCopies } from "./groups.ts";
 import type { Hub } from "./hub.ts";
 import type { Link } from "./link.ts";
 import { element } from "./nodes.ts";
-<<<<<<< HEAD
-import { marksOf } from "./stanza_marks.ts";
-=======
 import { Phone } from "./phone.ts";
->>>>>>> e914f7c (test(matrix): every kind of medium that comes in, from persons and in groups, inline and fetched)
+import { marksOf } from "./stanza_marks.ts";
 
 /** What the contact gets to hear of a client's receipt; others (sender, peer_msg, hist_sync, …) stay in the account. */
 const RECEIPT_TYPES: Record<string, Receipt["type"]> = {
@@ -93,11 +90,11 @@ export async function routeReceipt(hub: Hub, link: Link, from: Companion, node: 
     return;
   }
   if (type === "server-error") {
-    const author = hub.directory.byJid(to);
-    if (!(author instanceof Phone) || author !== from.owner) {
+    const phone = hub.directory.byJid(to);
+    if (!(phone instanceof Phone) || phone !== from.owner) {
       throw new Error(`Receipt ${id} asks ${to} for a medium, which is not the phone of this account`);
     }
-    return author.askedForMedium(from, node);
+    return phone.askedForMedium(from, node);
   }
   for (const each of ids) from.mailbox.confirm("message", each);
   const group = hub.groups.get(to);
