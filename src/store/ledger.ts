@@ -1,5 +1,6 @@
 import { BATCH_ROWS, breathe, inBatches } from "./batches.ts";
 import type { Database, Row, Statement } from "./database.ts";
+import { forgettingRecipients } from "./recipients.ts";
 
 /**
  * How far a send has come. `PENDING` is the ledger's own: written down before WhatsApp hears of it, so that a receipt
@@ -111,12 +112,16 @@ export class Ledger {
 
   /** Forgets sends first recorded before `beforeMs`; a repeat of one of those would be sent again. */
   async prune(beforeMs: number, signal: AbortSignal): Promise<void> {
-    await inBatches(() =>
-      this.#database.commit([{
+    await inBatches(async () => {
+      // One send may have a thousand of them, which nothing but their send leads to.
+      await inBatches(() => this.#database.commit([forgettingRecipients(beforeMs, BATCH_ROWS)]), signal);
+      if (signal.aborted) return 0;
+      return await this.#database.commit([{
         sql: `DELETE FROM send WHERE (number_id, fingerprint) IN (
                 SELECT number_id, fingerprint FROM send WHERE created_at < ? ORDER BY created_at LIMIT ?)`,
         parameters: [beforeMs, BATCH_ROWS],
-      }]), signal);
+      }]);
+    }, signal);
   }
 
   /** Forgets the contents of the oldest sends, until those that are left take no more than `maxBytes`. */

@@ -9,6 +9,7 @@ import { logOut } from "./migrations/0008_log_out.ts";
 import { placeholder } from "./migrations/0009_placeholder.ts";
 import { message } from "./migrations/0010_message.ts";
 import { media } from "./migrations/0011_media.ts";
+import { recipient } from "./migrations/0012_recipient.ts";
 import { remarks } from "./migrations/0015_remarks.ts";
 import { undecryptable } from "./migrations/0016_undecryptable.ts";
 
@@ -25,6 +26,7 @@ export const MIGRATIONS: readonly string[] = [
   placeholder,
   message,
   media,
+  recipient,
   remarks,
   undecryptable,
 ];

@@ -9,6 +9,7 @@ import { Messages } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 import { Placeholders } from "./placeholders.ts";
 import { Received } from "./received.ts";
+import { Recipients } from "./recipients.ts";
 import { RetryCounts } from "./retry_counts.ts";
 import type { Room } from "./room.ts";
 import { SessionRecords } from "./session_records.ts";
@@ -25,6 +26,7 @@ export interface Store {
   readonly outbox: Outbox;
   readonly placeholders: Placeholders;
   readonly received: Received;
+  readonly recipients: Recipients;
   readonly retryCounts: RetryCounts;
   readonly sessions: SessionRecords;
   readonly undecryptable: Undecryptable;
@@ -48,6 +50,7 @@ export function makeStore(database: Database, now: () => number, mediaFiles?: Me
     outbox: new Outbox(database, now),
     placeholders: new Placeholders(database),
     received: new Received(database, now),
+    recipients: new Recipients(database),
     retryCounts: new RetryCounts(database, now),
     sessions: new SessionRecords(database, now),
     undecryptable: new Undecryptable(database, now),

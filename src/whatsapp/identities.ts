@@ -7,6 +7,7 @@ import {
   type WAMessage,
 } from "@whiskeysockets/baileys";
 import { backendAddress, phoneOfJid } from "../contract/addresses.ts";
+import type { Names } from "../store/recipients.ts";
 
 /**
  * Where Baileys writes down whose LID is whose: under the number's digits those of the LID, and the other way round under
@@ -58,6 +59,12 @@ export class Identities {
     if (!isLid && !isPnUser(normal)) return null;
     const alias = await this.#aliasOfUser(normal.split("@")[0]!, isLid);
     return alias === undefined ? null : `${alias}@${isLid ? "s.whatsapp.net" : "lid"}`;
+  }
+
+  /** Every JID that is known of the same person, without device: the one that is given first. */
+  async namesOf(jid: string): Promise<Names> {
+    const alias = await this.aliasOf(jid);
+    return alias === null ? [jidNormalizedUser(jid)] : [jidNormalizedUser(jid), alias];
   }
 
   /** Whether two JIDs are known to be one person's, whatever their forms and devices. */

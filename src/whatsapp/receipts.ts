@@ -1,13 +1,9 @@
-import {
-  type BinaryNode,
-  getBinaryNodeChildren,
-  isJidGroup,
-  isJidStatusBroadcast,
-} from "@whiskeysockets/baileys";
+import { isJidGroup } from "@whiskeysockets/baileys";
 import type { Announcer } from "../announcer.ts";
 import { parseJson } from "../contract/json.ts";
 import type { Statement } from "../store/database.ts";
 import { isProgress, type SendRecord, type SendStatus, stepsBetween } from "../store/ledger.ts";
+import { type Names, type Reached, tallied, type Tally } from "../store/recipients.ts";
 import type { Store } from "../store/store.ts";
 import type { Telemetry } from "../telemetry.ts";
 
@@ -17,6 +13,23 @@ export interface SendFailure {
   readonly error: string;
   /** The same command, sent again, may succeed. */
   readonly retryable: boolean;
+  /** It will not before this moment, in ms since the epoch. */
+  readonly retryAt?: number;
+}
+
+/** What is known of messages: the server has them, or the people they are for have done something with them. */
+export interface News {
+  readonly whatsappIds: readonly string[];
+  readonly status: "SENT" | Reached;
+  /** In a group: which group it is, and which of its members have come so far, each by every JID that is known of them. */
+  readonly group?: { readonly jid: string; readonly members: readonly (readonly string[])[] };
+}
+
+/** How far a send has come, and what of it the backend is to be told: statuses in their order, each with the same tally. */
+interface Progress {
+  readonly steps: readonly SendStatus[];
+  readonly tally?: Tally | undefined;
+  readonly statements: readonly Statement[];
 }
 
 /** Writes down how far sends have come and tells the backend: once per change, never backwards. */
@@ -44,11 +57,19 @@ export class Receipts {
   }
 
   /**
-   * A status has been reached. Those before it are told first when nothing was heard of them: what was read has been
-   * delivered, and Baileys tells only the last of two receipts that come together.
+   * A send is for these members of a group, as it will be handed over now. Statuses of a group are those that every one of
+   * them has reached.
    */
-  reached(numberId: string, whatsappId: string, status: SendStatus): Promise<void> {
-    return this.#inTurn(() => this.#reached(numberId, whatsappId, status));
+  addressed(record: SendRecord, members: readonly Names[]): Promise<void> {
+    return this.#inTurn(() => this.#addressed(record, members));
+  }
+
+  /**
+   * Messages have come further. The statuses before are told first when nothing was heard of them: what was read has been
+   * delivered, and Baileys tells only the last of two receipts that come together. All of it is one commit.
+   */
+  reached(numberId: string, news: News): Promise<void> {
+    return this.#inTurn(() => this.#reached(numberId, news));
   }
 
   /** A send has failed. `answered`: its record has reached more than that, and stays as it is. */
@@ -74,21 +95,64 @@ export class Receipts {
     return "begun";
   }
 
-  async #reached(numberId: string, whatsappId: string, status: SendStatus): Promise<void> {
-    let record = await this.#store.ledger.findByWhatsappId(numberId, whatsappId);
-    if (record === undefined) return;
+  async #addressed(
+    { numberId, fingerprint, whatsappId }: SendRecord,
+    members: readonly Names[],
+  ): Promise<void> {
+    const current = await this.#store.ledger.find(numberId, fingerprint);
+    // It has been there before, and whom it was for then is who answers.
+    if (current?.final) return;
+    await this.#store.commit(await this.#store.recipients.addressing({ numberId, whatsappId }, members));
+  }
+
+  async #reached(numberId: string, news: News): Promise<void> {
     const statements: Statement[] = [];
-    const steps = stepsBetween(record.status, status);
-    for (const step of steps) {
-      const change = this.#answer({ ...record, status: step, final: true }, {
-        whatsappMessageId: whatsappId,
-        ...(step === "SENT" ? remarksOf(record) : {}),
-      });
-      record = change.record;
-      statements.push(...change.statements);
+    const told: SendStatus[] = [];
+    for (const whatsappId of new Set(news.whatsappIds)) {
+      const record = await this.#store.ledger.findByWhatsappId(numberId, whatsappId);
+      if (record === undefined) continue;
+      const progress = await this.#progress(record, news);
+      statements.push(...progress.statements, ...this.#telling(record, progress));
+      told.push(...progress.steps.filter((step) => step !== record.status));
     }
     if (statements.length > 0) await this.#announcer.commit(statements);
-    for (const step of steps) this.#telemetry?.status(step);
+    for (const step of told) this.#telemetry?.status(step);
+  }
+
+  async #progress(record: SendRecord, { status, group }: News): Promise<Progress> {
+    if (!isJidGroup(record.chat)) {
+      const steps = group === undefined ? stepsBetween(record.status, status) : [];
+      return { steps, statements: [] };
+    }
+    const tally = await this.#store.recipients.tally(record);
+    if (status === "SENT" || group?.jid !== record.chat) {
+      // A receipt from elsewhere is not about the group.
+      const steps = status === "SENT" ? stepsBetween(record.status, status) : [];
+      return { steps, tally, statements: [] };
+    }
+    const { statements, before } = await this.#store.recipients.reaching(record, group.members, status);
+    const now = tallied(tally, before, status);
+    const steps = stepsBetween(record.status, reachedByAll(now));
+    // That some of them have come further is news as well.
+    return {
+      steps: steps.length === 0 && before.length > 0 ? [record.status] : steps,
+      tally: now,
+      statements,
+    };
+  }
+
+  /** The writes that take a send through `steps` and tell each of them. */
+  #telling(record: SendRecord, { steps, tally }: Progress): Statement[] {
+    const { numberId, whatsappId } = record;
+    // Without any it is not known whom it was for.
+    const recipients = tally !== undefined && tally.total > 0 ? { recipients: tally } : undefined;
+    return steps.flatMap((status) =>
+      this.#answer(
+        { ...record, status, final: true },
+        { whatsappMessageId: whatsappId, ...recipients, ...(status === "SENT" ? remarksOf(record) : {}) },
+        recipients && `status ${numberId} ${whatsappId} ${status}`,
+      )
+    );
   }
 
   async #failed(record: SendRecord, failure: SendFailure): Promise<"failed" | "answered"> {
@@ -103,7 +167,7 @@ export class Receipts {
       status: "FAILED",
       final: !failure.retryable,
     };
-    await this.#announcer.commit(this.#answer(failed, { ...failure }).statements);
+    await this.#announcer.commit(this.#answer(failed, { ...failure }));
     this.#telemetry?.status(failed.status);
     return "failed";
   }
@@ -119,10 +183,8 @@ export class Receipts {
     return done;
   }
 
-  #answer(
-    record: SendRecord,
-    fields: Record<string, unknown>,
-  ): { record: SendRecord; statements: Statement[] } {
+  /** @param collapseKey under which it takes the place of what still waits for the broker */
+  #answer(record: SendRecord, fields: Record<string, unknown>, collapseKey?: string): Statement[] {
     const answer = this.#announcer.statusBody({
       ...(record.messageIdJson === undefined ? {} : { messageId: parseJson(record.messageIdJson) }),
       numberId: parseJson(record.numberIdJson),
@@ -130,14 +192,11 @@ export class Receipts {
       ...fields,
     });
     const answerId = this.#newId();
-    const answered = { ...record, answer, answerId };
-    return {
-      record: answered,
-      statements: [
-        ...this.#store.ledger.recording(answered),
-        ...this.#announcer.status(answer, { messageId: answerId, correlationId: record.answerTo }),
-      ],
-    };
+    const options = { messageId: answerId, correlationId: record.answerTo, collapseKey };
+    return [
+      ...this.#store.ledger.recording({ ...record, answer, answerId }),
+      ...this.#announcer.status(answer, options),
+    ];
   }
 }
 
@@ -145,27 +204,9 @@ function remarksOf({ remarksJson }: SendRecord): Record<string, unknown> {
   return remarksJson === undefined ? {} : parseJson(remarksJson) as Record<string, unknown>;
 }
 
-/** What a receipt says of messages. */
-export interface Receipt {
-  readonly whatsappIds: readonly string[];
-  readonly status: SendStatus;
-}
-
-/** The types of receipts that say how far a message has come; one without a type says that it was delivered. */
-const STATUS_OF_TYPE: ReadonlyMap<string, SendStatus> = new Map([
-  ["inactive", "DELIVERED"],
-  ["read", "READ"],
-  ["played", "PLAYED"],
-]);
-
-/** What a `<receipt>` says of messages of this number; `undefined` for what is no news of them. */
-export function receiptOf({ attrs, content }: BinaryNode): Receipt | undefined {
-  const { id, from = "", type, recipient } = attrs;
-  const status = type === undefined ? "DELIVERED" : STATUS_OF_TYPE.get(type);
-  // With a recipient, another device of the account tells what it has done with a message of somebody else.
-  if (id === undefined || status === undefined || recipient !== undefined) return undefined;
-  // In a group everybody reports for themselves.
-  if (isJidGroup(from) || isJidStatusBroadcast(from)) return undefined;
-  const list = Array.isArray(content) ? getBinaryNodeChildren(content[0], "item") : [];
-  return { whatsappIds: [id, ...list.map((item) => item.attrs.id ?? "")], status };
+/** What every recipient has come to; the server has what anybody has. */
+function reachedByAll({ total, delivered, read, played }: Tally): "SENT" | Reached {
+  if (total === 0 || delivered < total) return "SENT";
+  if (read < total) return "DELIVERED";
+  return played < total ? "READ" : "PLAYED";
 }

@@ -9,7 +9,8 @@ import type { Inbound, Recipient, Taking } from "./inbound/inbound.ts";
 import { AwaitedContent } from "./inbound/placeholders.ts";
 import { type UndecryptableReason, Unread } from "./inbound/undecryptable.ts";
 import type { MediaNews } from "./media/fetcher.ts";
-import type { Receipt, Receipts } from "./receipts.ts";
+import type { Receipt } from "./receipt_stanzas.ts";
+import type { Receipts } from "./receipts.ts";
 import { findSent, retryCounts } from "./resends.ts";
 import type { Effect } from "./signal/signal_keys.ts";
 import type { Socket } from "./socket/socket.ts";
@@ -131,12 +132,15 @@ export class Traffic extends Transmissions {
   }
 
   /** A receipt came in. Resolves when what it says is durable; rejects when that cannot be. */
-  async receipt({ whatsappIds, status }: Receipt): Promise<void> {
-    for (const whatsappId of whatsappIds) {
-      await this.#context.receipts.reached(this.#owner.record.numberId, whatsappId, status);
-      // Whose contact has the message, the server must have had it.
-      this.answered(whatsappId, { outcome: "accepted" });
-    }
+  async receipt({ chat, whatsappIds, status, members }: Receipt, { identities }: Socket): Promise<void> {
+    const group = members && {
+      jid: chat,
+      members: await Promise.all(members.map((jid) => identities.namesOf(jid))),
+    };
+    const news = { whatsappIds, status, ...(group === undefined ? {} : { group }) };
+    await this.#context.receipts.reached(this.#owner.record.numberId, news);
+    // Whose contact has the message, the server must have had it.
+    for (const whatsappId of whatsappIds) this.answered(whatsappId, { outcome: "accepted" });
   }
 
   /** WhatsApp's server took a message, or refused it with an error code. */
@@ -177,7 +181,8 @@ export class Traffic extends Transmissions {
   /** Written down here and not by whoever waits: the ack may come after the wait was given up. */
   async #acknowledged(whatsappId: string, error: string | undefined): Promise<void> {
     if (error === undefined) {
-      await this.#context.receipts.reached(this.#owner.record.numberId, whatsappId, "SENT");
+      const news = { whatsappIds: [whatsappId], status: "SENT" } as const;
+      await this.#context.receipts.reached(this.#owner.record.numberId, news);
       this.answered(whatsappId, { outcome: "accepted" });
     } else this.answered(whatsappId, { outcome: "refused", code: error });
   }

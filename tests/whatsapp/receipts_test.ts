@@ -4,7 +4,8 @@ import { Announcer } from "../../src/announcer.ts";
 import { Database } from "../../src/store/database.ts";
 import type { SendRecord } from "../../src/store/ledger.ts";
 import { makeStore } from "../../src/store/store.ts";
-import { receiptOf, Receipts } from "../../src/whatsapp/receipts.ts";
+import { type News, Receipts } from "../../src/whatsapp/receipts.ts";
+import { receiptsOf } from "../../src/whatsapp/receipt_stanzas.ts";
 
 const RECORD: SendRecord = {
   numberId: "6",
@@ -17,6 +18,8 @@ const RECORD: SendRecord = {
   status: "PENDING",
   final: false,
 };
+/** Something is known of the message in {@link RECORD}. */
+const news = (status: News["status"]): News => ({ whatsappIds: ["3EB0AA"], status });
 const FAILURE = { code: "unconfirmed", error: "nothing was heard", retryable: true };
 
 /** Receipts over a store in memory, with one send written down, and what was announced of it. */
@@ -55,7 +58,7 @@ async function setUp() {
 Deno.test("Receipts.reached() tells every step once, those nobody heard of too, and never goes back", async () => {
   using test = await setUp();
   for (const status of ["READ", "SENT", "DELIVERED", "READ", "PLAYED"] as const) {
-    await test.receipts.reached("6", "3EB0AA", status);
+    await test.receipts.reached("6", news(status));
   }
   const told = await test.told();
   assert.deepEqual(told.map(({ status }) => status), ["SENT", "DELIVERED", "READ", "PLAYED"]);
@@ -70,8 +73,8 @@ Deno.test("Receipts.reached() tells every step once, those nobody heard of too, 
 
 Deno.test("Receipts.reached() passes over messages that are not the backend's", async () => {
   using test = await setUp();
-  await test.receipts.reached("6", "3EB0BB", "READ");
-  await test.receipts.reached("7", "3EB0AA", "READ");
+  await test.receipts.reached("6", { ...news("READ"), whatsappIds: ["3EB0BB"] });
+  await test.receipts.reached("7", news("READ"));
   assert.deepEqual(await test.told(), []);
 });
 
@@ -79,7 +82,7 @@ Deno.test("Receipts.failed() is followed by SENT when the ack comes after all, a
   using test = await setUp();
   await test.receipts.failed(RECORD, FAILURE);
   assert.deepEqual([(await test.record()).status, (await test.record()).final], ["FAILED", false]);
-  await test.receipts.reached("6", "3EB0AA", "SENT");
+  await test.receipts.reached("6", news("SENT"));
   await test.receipts.failed(RECORD, FAILURE);
   assert.deepEqual((await test.told()).map(({ status }) => status), ["FAILED", "SENT"]);
   assert.deepEqual([(await test.record()).status, (await test.record()).final], ["SENT", true]);
@@ -88,7 +91,7 @@ Deno.test("Receipts.failed() is followed by SENT when the ack comes after all, a
 Deno.test("Receipts.failed() does not overwrite an ack that comes at the same moment", async () => {
   using test = await setUp();
   await Promise.all([
-    test.receipts.reached("6", "3EB0AA", "SENT"),
+    test.receipts.reached("6", news("SENT")),
     test.receipts.failed(RECORD, FAILURE),
   ]);
   assert.equal((await test.record()).status, "SENT");
@@ -104,18 +107,18 @@ Deno.test("Receipts.failed() answers the command that asked last", async () => {
 Deno.test("Receipts.begin() does not forget what a receipt has told since the send was read", async () => {
   using test = await setUp();
   const [, began] = await Promise.all([
-    test.receipts.reached("6", "3EB0AA", "DELIVERED"),
+    test.receipts.reached("6", news("DELIVERED")),
     test.receipts.begin(RECORD),
   ]);
   assert.equal(began, "answered");
   assert.equal((await test.record()).status, "DELIVERED");
-  await test.receipts.reached("6", "3EB0AA", "SENT");
+  await test.receipts.reached("6", news("SENT"));
   assert.deepEqual((await test.told()).map(({ status }) => status), ["SENT", "DELIVERED"]);
 });
 
 Deno.test("Receipts.begin() and failed() leave no other command for the same send unanswered", async () => {
   using test = await setUp();
-  await test.receipts.reached("6", "3EB0AA", "SENT");
+  await test.receipts.reached("6", news("SENT"));
   assert.equal(await test.receipts.begin({ ...RECORD, answerTo: "command-2" }), "answered");
   await test.receipts.failed({ ...RECORD, answerTo: "command-3" }, FAILURE);
   const told = await test.told();
@@ -132,29 +135,37 @@ Deno.test("Receipts.begin() lets a send that failed and may be retried go out", 
 
 Deno.test("Receipts.repeat() says the same again, under the same id", async () => {
   using test = await setUp();
-  await test.receipts.reached("6", "3EB0AA", "SENT");
+  await test.receipts.reached("6", news("SENT"));
   await test.receipts.repeat({ ...await test.record(), answerTo: "command-2" });
   const [first, again] = await test.told();
   assert.deepEqual([again!.body, again!.messageId], [first!.body, first!.messageId]);
   assert.equal(again!.correlationId, "command-2");
 });
 
-Deno.test("receiptOf() reads the receipts that are news of own messages, and no others", () => {
-  const said = (attrs: Record<string, string>, content: BinaryNode[] = []) => {
-    const receipt = receiptOf({ tag: "receipt", attrs: { from: "1@lid", id: "A", ...attrs }, content });
-    return receipt && [receipt.status, ...receipt.whatsappIds].join(" ");
-  };
-  assert.equal(said({}), "DELIVERED A");
-  assert.equal(said({ type: "inactive" }), "DELIVERED A");
-  assert.equal(said({ type: "read" }), "READ A");
-  assert.equal(said({ type: "played" }), "PLAYED A");
-  const more = ["B", "C"].map((id): BinaryNode => ({ tag: "item", attrs: { id } }));
-  assert.equal(said({ type: "read" }, [{ tag: "list", attrs: {}, content: more }]), "READ A B C");
-  assert.equal(said({}, [{ tag: "biz", attrs: {} }]), "DELIVERED A");
-  for (const type of ["retry", "sender", "server-error", "read-self", "peer_msg", "toString"]) {
-    assert.equal(said({ type }), undefined);
-  }
-  assert.equal(said({ type: "read", recipient: "2@lid" }), undefined);
-  assert.equal(said({ from: "1-2@g.us", participant: "1@lid" }), undefined);
-  assert.equal(said({ from: "status@broadcast", participant: "1@lid" }), undefined);
+Deno.test("receiptsOf() reads the receipts that are news of own messages, and no others", () => {
+  const said = (attrs: Record<string, string>, content: BinaryNode[] = []) =>
+    receiptsOf({ tag: "receipt", attrs: { from: "1@lid", id: "A", ...attrs }, content })
+      .map(({ status, whatsappIds, members = [] }) => [status, ...whatsappIds, ...members].join(" "));
+  assert.deepEqual(said({}), ["DELIVERED A"]);
+  assert.deepEqual(said({ type: "inactive" }), ["DELIVERED A"]);
+  assert.deepEqual(said({ type: "read" }), ["READ A"]);
+  assert.deepEqual(said({ type: "played" }), ["PLAYED A"]);
+  const more = ["B", "C", "A"].map((id): BinaryNode => ({ tag: "item", attrs: { id } }));
+  const list: BinaryNode[] = [{ tag: "list", attrs: {}, content: more }];
+  assert.deepEqual(said({ type: "read" }, list), ["READ A B C"]);
+  assert.deepEqual(said({}, [{ tag: "biz", attrs: {} }]), ["DELIVERED A"]);
+  const others = ["retry", "sender", "server-error", "read-self", "played-self", "peer_msg", "hist_sync"];
+  for (const type of [...others, "toString"]) assert.deepEqual(said({ type }), []);
+  assert.deepEqual(said({ type: "read", recipient: "2@lid" }), []);
+  assert.deepEqual(said({ from: "status@broadcast", participant: "1@lid" }), []);
+  const group = { from: "1-2@g.us" };
+  assert.deepEqual(said({ ...group, participant: "1@lid", type: "read" }, list), ["READ A B C 1@lid"]);
+  assert.deepEqual(said(group), []);
+  const users = (...jids: string[]) =>
+    jids.map((jid): BinaryNode => ({ tag: "user", attrs: { jid, t: "1" } }));
+  const grouped: BinaryNode[] = [
+    { tag: "participants", attrs: { key: "B" }, content: users("1@lid", "2@lid") },
+    { tag: "participants", attrs: { key: "C" }, content: users("2@lid") },
+  ];
+  assert.deepEqual(said({ ...group, type: "read" }, grouped), ["READ B 1@lid 2@lid", "READ C 2@lid"]);
 });

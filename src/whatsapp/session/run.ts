@@ -227,7 +227,7 @@ export class Run {
         onCall: (call) => traffic.call(call, socket),
         onUnavailable: (message) => traffic.unavailable(message, socket),
         onPlain: (message) => traffic.plain(message, socket),
-        onReceipt: (receipt) => traffic.receipt(receipt),
+        onReceipt: (receipt) => traffic.receipt(receipt, socket),
         onAck: (whatsappId, error) => traffic.ack(whatsappId, error),
         onStanza: (stanza) => this.#heard(stanza, socket),
         onMediaUpdate: (update) => this.#context.media.answered(standing.record.numberId, update),

@@ -36,7 +36,7 @@ import { takeInOrder } from "./in_order.ts";
 import { MarkedResends } from "./marked_resends.ts";
 import { Probe, type ProbeTimings } from "../vitals/probe.ts";
 import { watchReachout } from "../vitals/reachout.ts";
-import { type Receipt, receiptOf } from "../receipts.ts";
+import { type Receipt, receiptsOf } from "../receipt_stanzas.ts";
 import { limitRequests, MAX_RETRY_COUNT } from "../retry_limits.ts";
 import { type Effect, effectOf } from "../signal/signal_keys.ts";
 import { durableSignalRepository } from "../signal/signal_repository.ts";
@@ -316,8 +316,7 @@ export function openSocket(options: SocketOptions): Socket {
   takeInOrder(baileys.ws, "CB:receipt", {
     first: async (stanza) => {
       resends.receipt(stanza);
-      const receipt = receiptOf(stanza);
-      if (receipt !== undefined) await events.onReceipt(receipt);
+      for (const receipt of receiptsOf(stanza)) await events.onReceipt(receipt);
     },
     backlog,
     isOver,

@@ -9,7 +9,7 @@ import { makeStore, type Store } from "../../../src/store/store.ts";
 import { loadAuthState, type StoredAuthState } from "../../../src/whatsapp/signal/auth_state.ts";
 import { hardenBaileys } from "../../../src/whatsapp/socket/hardening.ts";
 import type { Closure } from "../../../src/whatsapp/socket/close_codes.ts";
-import type { Receipt } from "../../../src/whatsapp/receipts.ts";
+import type { Receipt } from "../../../src/whatsapp/receipt_stanzas.ts";
 import { openSocket, type Socket, type SocketEvents } from "../../../src/whatsapp/socket/socket.ts";
 import { clearBaileysTimers } from "../../baileys_timers.ts";
 import { type StandIn, startStandIn } from "../../stand_in/stand_in.ts";
