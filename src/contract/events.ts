@@ -162,12 +162,19 @@ const ofMessage = {
   numberId: z.exactOptional(rowId),
 };
 
-/** How far a message to send has come: once per change, never backwards. */
+/** How many people of a group a message is for, and how many of them have it, have read it, have played it, or more. */
+const recipients = z.looseObject({ total: count.min(1), delivered: count, read: count, played: count })
+  .refine(({ total, delivered, read, played }) => total >= delivered && delivered >= read && read >= played, {
+    message: "must not have more people further on than before",
+  });
+
+/** How far a message to send has come: once per change, never backwards; in a group for each change of `recipients`. */
 export const messageStatus = z.discriminatedUnion("status", [
   z.looseObject({
     ...ofMessage,
     status: wentOut,
     whatsappMessageId: z.string().min(1),
+    recipients: z.exactOptional(recipients),
     media: z.exactOptional(sentMedia),
     warnings: z.exactOptional(z.array(word)),
     workerId,
@@ -180,6 +187,7 @@ export const messageStatus = z.discriminatedUnion("status", [
     error: sentence,
     code: word,
     retryable: z.boolean(),
+    retryAt: z.exactOptional(milliseconds),
     workerId,
     ...time,
   }),

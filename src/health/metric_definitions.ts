@@ -5,7 +5,7 @@ import { CHAT_ACTION_TYPES, MESSAGE_TYPES } from "../contract/messages.ts";
 import type { RefusalCode } from "../contract/parsed.ts";
 import type { SendStatus } from "../store/ledger.ts";
 import type { ActionCode } from "../whatsapp/chats/failures.ts";
-import { MEDIA_FAILURE_CODES } from "../whatsapp/media/failure.ts";
+import { FAILURE_CODES } from "../whatsapp/outbound/failure_codes.ts";
 import type { CommandOutcome } from "../whatsapp/session/sessions.ts";
 import type { SessionState } from "../whatsapp/session/states.ts";
 import { CLOSE_CODES } from "../whatsapp/socket/close_codes.ts";
@@ -76,24 +76,7 @@ const STATUSES = namesOf(
     true
   >,
 );
-const SEND_RESULTS = [
-  "accepted",
-  "repeated",
-  "expired",
-  "no_session",
-  "banned",
-  "unconfirmed",
-  ...MEDIA_FAILURE_CODES,
-  "unknown_message",
-  "not_own_message",
-  "not_admin",
-  "not_editable",
-  "not_forwardable",
-  "view_once",
-  "not_sent",
-  "restricted_from_new_contacts",
-  "malformed_stanza",
-];
+const SEND_RESULTS = ["accepted", "repeated", ...FAILURE_CODES];
 const RECEIVED_TYPES = [...MESSAGE_TYPES, "STICKER", "REACTION", "UNKNOWN"];
 const DEAD_REASONS = namesOf(
   {

@@ -6,10 +6,11 @@ import { isProgress, type SendRecord, type SendStatus, stepsBetween } from "../s
 import { type Names, type Reached, tallied, type Tally } from "../store/recipients.ts";
 import type { Store } from "../store/store.ts";
 import type { Telemetry } from "../telemetry.ts";
+import type { FailureCode } from "./outbound/failure_codes.ts";
 
 /** Why a send failed, for the backend. */
 export interface SendFailure {
-  readonly code: string;
+  readonly code: FailureCode;
   readonly error: string;
   /** The same command, sent again, may succeed. */
   readonly retryable: boolean;

@@ -1,5 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isJidGroup, type proto } from "@whiskeysockets/baileys";
+import type { Names } from "../store/recipients.ts";
+import { assureReachable, groupOf } from "./addressees.ts";
+import { Unsendable } from "./outbound/composition.ts";
+import type { SendFailure } from "./receipts.ts";
 import { CONNECTION_CLOSED, describe } from "./socket/close_codes.ts";
 import { QUERY_TIMEOUT_MS, type Socket } from "./socket/socket.ts";
 import { stanzaMarks } from "./stanza_marks.ts";
@@ -10,6 +14,8 @@ export type Transmission =
   | { readonly outcome: "accepted" }
   /** WhatsApp's server will not take it. */
   | { readonly outcome: "refused"; readonly code: string }
+  /** It was not written, because it cannot arrive. */
+  | { readonly outcome: "unsendable"; readonly failure: SendFailure }
   /** It was written, or may have been, and nothing was heard of it. */
   | { readonly outcome: "unanswered" }
   /** The link was lost before an answer came. */
@@ -17,10 +23,14 @@ export type Transmission =
   /** It could not be made ready for its recipient. */
   | { readonly outcome: "failed"; readonly error: string };
 
-/** The id that makes every repeat of a message one message, and how long the server may take to answer. */
+/** How a message is to be transmitted. */
 export interface TransmitOptions {
+  /** The id that makes every repeat of a message one message. */
   readonly whatsappId: string;
+  /** How long the server may take to answer. */
   readonly timeoutMs: number;
+  /** Who is in the group it goes to, beside the number itself; it is written when this resolves. */
+  readonly onMembers: (members: readonly Names[]) => Promise<void>;
 }
 
 /** The messages of one session that wait for the word of WhatsApp's server. */
@@ -38,12 +48,14 @@ export class Transmissions {
     socket: Socket,
     jid: string,
     message: proto.IMessage,
-    { whatsappId, timeoutMs }: TransmitOptions,
+    options: TransmitOptions,
   ): Promise<Transmission> {
+    const { whatsappId, timeoutMs } = options;
     const { promise, resolve } = Promise.withResolvers<Transmission>();
     this.#waiting.set(whatsappId, resolve);
     const timer = new AbortController();
-    this.#relay(socket, jid, message, whatsappId).catch((error) => {
+    this.#relay(socket, jid, message, options).catch((error) => {
+      if (error instanceof Unsendable) return resolve({ outcome: "unsendable", failure: error.failure });
       const { code, message } = describe(error);
       // The socket has begun to close: `disconnected()` follows, and until then no other attempt could fare better.
       if (code !== CONNECTION_CLOSED) resolve({ outcome: "failed", error: message });
@@ -59,20 +71,27 @@ export class Transmissions {
     }
   }
 
-  /**
-   * To a recipient whose devices the server did not name in time Baileys writes a message for nobody, and the server
-   * acknowledges that like any other. What is found out here it does not ask again.
-   */
-  async #relay({ baileys }: Socket, jid: string, message: proto.IMessage, messageId: string): Promise<void> {
+  async #relay(
+    socket: Socket,
+    jid: string,
+    message: proto.IMessage,
+    { whatsappId: messageId, onMembers }: TransmitOptions,
+  ): Promise<void> {
+    const { baileys, groups } = socket;
     if (!isJidGroup(jid)) {
-      const askedAt = performance.now();
-      const devices = await baileys.getUSyncDevices([jid], true, false);
-      // One that answers so at once knows nobody of that name, and turns the message down itself.
-      if (devices.length === 0 && performance.now() - askedAt > this.#queryTimeoutMs / 2) {
-        throw new Error("WhatsApp's server did not say in time which devices the recipient has");
-      }
+      await assureReachable(socket, jid, { queryTimeoutMs: this.#queryTimeoutMs });
+      await baileys.relayMessage(jid, message, { messageId, ...stanzaMarks(message) });
+      return;
     }
-    await baileys.relayMessage(jid, message, { messageId, ...stanzaMarks(message) });
+    const { group, members } = await groupOf(socket, jid);
+    // Receipts may overtake everything else.
+    await onMembers(members);
+    groups.set(jid, group);
+    try {
+      await baileys.relayMessage(jid, message, { messageId, ...stanzaMarks(message) });
+    } finally {
+      groups.delete(jid);
+    }
   }
 
   /** The server's word on a message, if anybody still waits for it. */

@@ -197,7 +197,17 @@ export class Contact implements Endpoint {
 
   /** Tells the sender that this person has read the message. */
   read(id: string): void {
-    this.#incoming.read(id);
+    this.#incoming.report(id, "read");
+  }
+
+  /** Tells the sender that this person has listened to the message, or looked at what can be seen once. */
+  play(id: string): void {
+    this.#incoming.report(id, "played");
+  }
+
+  /** Tells the sender that the message is on this person's phone; for one that does not by itself, or once more. */
+  receive(id: string): void {
+    this.#incoming.report(id);
   }
 
   /** Loses every session, as after a reinstallation: the next `msg` cannot be read and is asked for again. */

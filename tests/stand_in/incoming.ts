@@ -65,11 +65,11 @@ export class Incoming {
     if (this.#to.autoRead) this.#report(envelope, "read");
   }
 
-  /** Tells the sender that the message was read. */
-  read(id: string): void {
+  /** Tells the sender that the message has come, that it was read, or that it was played. */
+  report(id: string, type?: "read" | "played"): void {
     const envelope = this.#envelopes.get(id);
-    if (!envelope) throw new Error(`${this.#to.number} has no message ${id} to read`);
-    this.#report(envelope, "read");
+    if (!envelope) throw new Error(`${this.#to.number} has no message ${id} to report about`);
+    this.#report(envelope, type);
   }
 
   /** Asks for a message once more. */
@@ -121,7 +121,7 @@ export class Incoming {
   }
 
   /** A receipt to all devices of the sender, under the address the sender used; no type means delivered. */
-  #report(envelope: Envelope, type?: "read"): void {
+  #report(envelope: Envelope, type?: "read" | "played"): void {
     const attrs = {
       id: envelope.id,
       ...this.#sourceOf(envelope),

@@ -4,7 +4,7 @@ import { Announcer } from "../../src/announcer.ts";
 import { Database } from "../../src/store/database.ts";
 import type { SendRecord } from "../../src/store/ledger.ts";
 import { makeStore } from "../../src/store/store.ts";
-import { type News, Receipts } from "../../src/whatsapp/receipts.ts";
+import { type News, Receipts, type SendFailure } from "../../src/whatsapp/receipts.ts";
 import { receiptsOf } from "../../src/whatsapp/receipt_stanzas.ts";
 
 const RECORD: SendRecord = {
@@ -20,7 +20,7 @@ const RECORD: SendRecord = {
 };
 /** Something is known of the message in {@link RECORD}. */
 const news = (status: News["status"]): News => ({ whatsappIds: ["3EB0AA"], status });
-const FAILURE = { code: "unconfirmed", error: "nothing was heard", retryable: true };
+const FAILURE: SendFailure = { code: "unconfirmed", error: "nothing was heard", retryable: true };
 
 /** Receipts over a store in memory, with one send written down, and what was announced of it. */
 async function setUp() {

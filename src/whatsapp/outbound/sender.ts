@@ -26,6 +26,9 @@ const HOLD_MS = 5 * 60_000;
 /** Before a message that could not be handed over is tried again. */
 const RETRY_PAUSE_MS = 500;
 
+/** How long the queue of a number stands still for WhatsApp to say until when it is restricted: one round trip, as a rule. */
+const RESTRICTION_PATIENCE_MS = 2_000;
+
 /** A send in hand. */
 export interface Send {
   readonly command: Message;
@@ -124,17 +127,25 @@ export class Sender {
       };
       if (await receipts.begin(pending) === "answered") return "accepted";
       const handedOverAt = performance.now();
+      const sentAtMs = now();
       transmission = await session.transmit(record.chat, message, {
         whatsappId: record.whatsappId,
         timeoutMs: this.#options.messageTimeoutMs,
+        onMembers: (members) => receipts.addressed(record, members),
       });
       if (transmission.outcome === "accepted") {
         telemetry?.acknowledged(performance.now() - handedOverAt);
         return "accepted";
       }
       if (transmission.outcome === "refused") {
-        return await this.#fail(pending, refusalOf(transmission.code));
+        const failure = await this.#refusal(session, transmission.code, {
+          chat: record.chat,
+          sentAtMs,
+          signal,
+        });
+        return await this.#fail(pending, failure);
       }
+      if (transmission.outcome === "unsendable") return await this.#fail(pending, transmission.failure);
       // On a link that lives, silence says that it was written: once more would be twice on the wire.
       if (transmission.outcome === "unanswered") break;
     }
@@ -161,6 +172,21 @@ export class Sender {
 
   async #fail(record: SendRecord, failure: SendFailure): Promise<Settlement> {
     return await this.#options.receipts.failed(record, failure) === "failed" ? failure.code : "accepted";
+  }
+
+  /** With the end of a restriction, which WhatsApp is asked for when it refuses, and tells after that. */
+  async #refusal(
+    session: Session,
+    code: string,
+    { chat, sentAtMs, signal }: { chat: string; sentAtMs: number; signal: AbortSignal },
+  ): Promise<SendFailure> {
+    const failure = refusalOf(code, chat);
+    if (failure.code !== "restricted_from_new_contacts") return failure;
+    const retryAt = await session.restrictedUntilMs(sentAtMs, {
+      patienceMs: RESTRICTION_PATIENCE_MS,
+      signal,
+    });
+    return retryAt === undefined ? failure : { ...failure, retryAt };
   }
 
   async #recordOf(command: Message, commandId: string | undefined): Promise<SendRecord> {

@@ -184,6 +184,23 @@ export class Session {
     return transmission;
   }
 
+  /**
+   * Until when WhatsApp lets the number write to nobody new, in ms since the epoch, as it has said since `sinceMs`: waits up
+   * to `patienceMs` for that. `undefined` when it may, or that is not known.
+   */
+  async restrictedUntilMs(
+    sinceMs: number,
+    { patienceMs, signal }: { readonly patienceMs: number; readonly signal: AbortSignal },
+  ): Promise<number | undefined> {
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(), patienceMs);
+    try {
+      return await this.#standing.vitals.timelockUntilMs(sinceMs, AbortSignal.any([patience.signal, signal]));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   /** Closes a session nobody pairs, however its sockets come and go. */
   async #closeUnlinked(signal: AbortSignal): Promise<void> {
     await delay(this.#context.sessionTimeoutMs, undefined, { signal }).catch(() => {});

@@ -5,6 +5,7 @@ import makeWASocket, {
   type CacheStore,
   getBinaryNodeChild,
   getBinaryNodeChildren,
+  type GroupMetadata,
   jidNormalizedUser,
   type proto,
   type WAMessage,
@@ -142,6 +143,8 @@ export interface Socket {
   /** Who the phone is, as far as it is known: messages of before come in while the socket still opens. */
   readonly account: LinkedAccount;
   readonly identities: Identities;
+  /** By JID, while a message to one is written: Baileys takes them from here instead of asking again. */
+  readonly groups: Map<string, GroupMetadata>;
   /** A message was not answered in time: probes the socket at once. */
   doubt(): void;
   /**
@@ -170,6 +173,7 @@ export function openSocket(options: SocketOptions): Socket {
     ...retryCounts,
     set: async (request, count) => void await Promise.resolve(retryCounts.set(request, count)).catch(cutOff),
   };
+  const groups = new Map<string, GroupMetadata>();
   const baileys: Socket["baileys"] = makeWASocket({
     waWebSocketUrl: url,
     ...(version === undefined ? {} : { version }),
@@ -183,6 +187,7 @@ export function openSocket(options: SocketOptions): Socket {
     // The phone would stop its own notifications for as long as a companion says it is online.
     markOnlineOnConnect: false,
     ...socketCaches(),
+    cachedGroupMetadata: (jid) => Promise.resolve(groups.get(jid)),
     getMessage: async (key) => resends.lookedUp(key, await findSent(key).catch(cutOff)),
     msgRetryCounterCache: counts,
     maxMsgRetryCount: MAX_RETRY_COUNT,
@@ -340,6 +345,7 @@ export function openSocket(options: SocketOptions): Socket {
       return linkedAccount(auth.creds.me);
     },
     identities: new Identities(auth.keys),
+    groups,
     doubt: () => probe.doubt(),
     end: stop,
   };

@@ -2,6 +2,7 @@ import { type BinaryNode, proto, type WAMessage } from "@whiskeysockets/baileys"
 import type { Logger } from "pino";
 import type { Store } from "../../store/store.ts";
 import type { Telemetry } from "../../telemetry.ts";
+import { unlessAborted } from "../../waiting.ts";
 import { person } from "../identities.ts";
 import type { HealthWarning } from "../session/states.ts";
 import { isMessageOfOthers, type OwnAddresses, phoneSeenIn, prekeyCountIn } from "./vital_stanzas.ts";
@@ -58,6 +59,8 @@ export class Vitals {
   #prekeyCount: number | undefined;
   /** `Infinity` while WhatsApp does not say until when. */
   #timelockUntilMs = 0;
+  #timelockToldAtMs = -Infinity;
+  #timelockTold = Promise.withResolvers<void>();
   #phoneSeenAtMs: number | undefined;
   #phoneNotedAtMs = 0;
   #phoneWatchedSinceMs: number | undefined;
@@ -124,6 +127,18 @@ export class Vitals {
   /** WhatsApp said whether the number may write to people it has not written to before. */
   timelock({ isActive, timeEnforcementEnds }: ReachoutTimelock): void {
     this.#timelockUntilMs = isActive ? timeEnforcementEnds?.getTime() ?? Infinity : 0;
+    this.#timelockToldAtMs = this.#options.now();
+    this.#timelockTold.resolve();
+    this.#timelockTold = Promise.withResolvers();
+  }
+
+  /**
+   * Until when WhatsApp lets the number write to nobody new, in ms since the epoch; `undefined` when it may, or WhatsApp
+   * does not say. If it has not been told since `sinceMs`, that is waited for until `signal` aborts.
+   */
+  async timelockUntilMs(sinceMs: number, signal: AbortSignal): Promise<number | undefined> {
+    if (this.#timelockToldAtMs < sinceMs) await unlessAborted(this.#timelockTold.promise, signal);
+    return this.report().reachoutTimelockUntil ?? undefined;
   }
 
   /** Takes note of a message that Baileys could not decrypt, or now could. */
