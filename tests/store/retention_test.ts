@@ -51,6 +51,33 @@ Deno.test("prune() forgets sends, received messages and counts of retries after 
   }
 });
 
+Deno.test("prune() forgets the recipients of a send together with it, a little at a time", async () => {
+  using test = startStore();
+  const { store, database, clock } = test;
+  const address = async (index: number, people: number) => {
+    const { numberId, whatsappId } = send(index);
+    const members = Array.from({ length: people }, (_, person) => [`${person}@lid`] as const);
+    await store.commit([
+      ...store.ledger.recording(send(index)),
+      ...await store.recipients.addressing({ numberId, whatsappId }, members),
+    ]);
+  };
+  for (let index = 0; index < 3; index++) await address(index, 250);
+  clock.now = DAY_MS;
+  await address(3, 2);
+  const { commit } = database;
+  let largest = 0;
+  database.commit = async (...args) => {
+    const changes = await commit.apply(database, args);
+    largest = Math.max(largest, changes);
+    return changes;
+  };
+  await prune(store, 8 * DAY_MS, forever);
+  assert.equal(await test.count("send"), 1);
+  assert.equal(await test.count("recipient"), 2);
+  assert.equal(largest, 100);
+});
+
 Deno.test("prune() drops events that expired while there was no broker", async () => {
   using test = startStore();
   const { store } = test;

@@ -3,6 +3,7 @@ import type { BinaryNode } from "@whiskeysockets/baileys";
 import { Announcer } from "../../src/announcer.ts";
 import { Database } from "../../src/store/database.ts";
 import type { SendRecord } from "../../src/store/ledger.ts";
+import type { Names, Reached } from "../../src/store/recipients.ts";
 import { makeStore } from "../../src/store/store.ts";
 import { type News, Receipts, type SendFailure } from "../../src/whatsapp/receipts.ts";
 import { receiptsOf } from "../../src/whatsapp/receipt_stanzas.ts";
@@ -39,6 +40,7 @@ async function setUp() {
   await store.commit(store.ledger.recording(RECORD));
   return {
     receipts: new Receipts(store, announcer, () => `id-${ids++}`),
+    store,
     record: async () => (await store.ledger.find("6", "print"))!,
     told: async () => {
       const rows = await database.select(
@@ -140,6 +142,61 @@ Deno.test("Receipts.repeat() says the same again, under the same id", async () =
   const [first, again] = await test.told();
   assert.deepEqual([again!.body, again!.messageId], [first!.body, first!.messageId]);
   assert.equal(again!.correlationId, "command-2");
+});
+
+/** What was told of a group's message: `STATUS total/delivered/read/played`. */
+const ofGroup = (told: readonly { body: string }[]) =>
+  told.map(({ body }) => {
+    const { status, recipients } = JSON.parse(body);
+    return [status, recipients && Object.values(recipients).join("/")].join(" ");
+  });
+
+const GROUP = "120363000000000001@g.us";
+const TO_GROUP: SendRecord = { ...RECORD, fingerprint: "group", whatsappId: "3EB0CC", chat: GROUP };
+const [ONE, OTHER, THIRD]: Names[] = [["1@lid", "221770000001@s.whatsapp.net"], ["2@lid"], ["3@lid"]];
+const inGroup = (status: Reached, ...members: (readonly string[])[]): News => ({
+  whatsappIds: ["3EB0CC"],
+  status,
+  group: { jid: GROUP, members },
+});
+
+Deno.test("Receipts.reached() tells of a group what all have reached, and how many have reached what", async () => {
+  using test = await setUp();
+  await test.receipts.begin(TO_GROUP);
+  await test.receipts.addressed(TO_GROUP, [ONE!, OTHER!]);
+  await test.receipts.reached("6", { whatsappIds: ["3EB0CC"], status: "SENT" });
+  await test.receipts.reached("6", inGroup("READ", ["221770000001@s.whatsapp.net"]));
+  await test.receipts.reached("6", inGroup("DELIVERED", ONE!, THIRD!));
+  await test.receipts.reached("6", inGroup("PLAYED", OTHER!));
+  await test.receipts.reached("6", inGroup("PLAYED", OTHER!, OTHER!));
+  // Of each status the latest, as the broker has taken none.
+  assert.deepEqual(ofGroup(await test.told()), ["SENT 2/1/1/0", "DELIVERED 2/2/2/1", "READ 2/2/2/1"]);
+  const record = await test.store.ledger.findByWhatsappId("6", "3EB0CC");
+  assert.deepEqual(ofGroup([{ body: record!.answer! }]), ["READ 2/2/2/1"]);
+});
+
+Deno.test("Receipts.reached() knows of a group whose members are not known only that it was sent", async () => {
+  using test = await setUp();
+  await test.receipts.begin(TO_GROUP);
+  await test.receipts.reached("6", inGroup("READ", ONE!));
+  await test.receipts.reached("6", inGroup("PLAYED", ONE!));
+  assert.deepEqual(ofGroup(await test.told()), ["SENT "]);
+});
+
+Deno.test("Receipts.addressed() is about the members there are at each attempt, until one of them has answered", async () => {
+  using test = await setUp();
+  await test.receipts.begin(TO_GROUP);
+  await test.receipts.addressed(TO_GROUP, [ONE!, OTHER!]);
+  await test.receipts.begin(TO_GROUP);
+  await test.receipts.addressed(TO_GROUP, [ONE!]);
+  // The first attempt had arrived, as a receipt says that comes between two steps of another one.
+  await Promise.all([
+    test.receipts.begin(TO_GROUP),
+    test.receipts.reached("6", inGroup("DELIVERED", ONE!)),
+    test.receipts.addressed(TO_GROUP, [ONE!, OTHER!, THIRD!]),
+  ]);
+  await test.receipts.reached("6", inGroup("READ", ONE!));
+  assert.deepEqual(ofGroup(await test.told()), ["SENT 1/1/0/0", "DELIVERED 1/1/0/0", "READ 1/1/1/0"]);
 });
 
 Deno.test("receiptsOf() reads the receipts that are news of own messages, and no others", () => {
