@@ -71,34 +71,32 @@ export class Recipients {
   }
 
   /**
-   * What is to be written when people, each by all of their names, have come as far as `reached`; and who of them is news:
-   * for each person what they had done before. It writes nothing of people the message was not for.
+   * What is to be written when people have come as far as `reached`, and what each of them to whom that is news had done
+   * before. People the message was not for are passed over.
+   *
+   * @param names of all of them, each by every JID that is known
    */
   async reaching(
     { numberId, whatsappId }: SendKey,
-    people: readonly (readonly string[])[],
+    names: readonly string[],
     reached: Reached,
   ): Promise<{ readonly statements: Statement[]; readonly before: readonly (Reached | undefined)[] }> {
     const rank = ORDER.indexOf(reached) + 1;
-    const news = new Map<string, Reached | undefined>();
-    for (const names of people) {
-      const row = await this.#database.selectOne(
-        `SELECT person, reached FROM recipient WHERE number_id = ?1 AND whatsapp_id = ?2
-            AND (person IN (SELECT value FROM json_each(?3)) OR alias IN (SELECT value FROM json_each(?3)))
-          ORDER BY reached DESC LIMIT 1`,
-        numberId,
-        whatsappId,
-        JSON.stringify(names),
-      );
-      if (row !== undefined && Number(row.reached) < rank) {
-        news.set(String(row.person), ORDER[Number(row.reached) - 1]);
-      }
-    }
-    const statements = [...news.keys()].map((person): Statement => ({
-      sql: "UPDATE recipient SET reached = ? WHERE number_id = ? AND whatsapp_id = ? AND person = ?",
-      parameters: [rank, numberId, whatsappId, person],
-    }));
-    return { statements, before: [...news.values()] };
+    const rows = await this.#database.select(
+      `SELECT person, reached FROM recipient WHERE number_id = ?1 AND whatsapp_id = ?2 AND reached < ?3
+          AND (person IN (SELECT value FROM json_each(?4)) OR alias IN (SELECT value FROM json_each(?4)))`,
+      numberId,
+      whatsappId,
+      rank,
+      JSON.stringify(names),
+    );
+    if (rows.length === 0) return { statements: [], before: [] };
+    const statement = {
+      sql: `UPDATE recipient SET reached = ? WHERE number_id = ? AND whatsapp_id = ?
+               AND person IN (SELECT value FROM json_each(?))`,
+      parameters: [rank, numberId, whatsappId, JSON.stringify(rows.map(({ person }) => person))],
+    };
+    return { statements: [statement], before: rows.map((row) => ORDER[Number(row.reached) - 1]) };
   }
 }
 

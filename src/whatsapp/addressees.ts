@@ -15,7 +15,7 @@ import type { LinkedAccount, Socket } from "./socket/socket.ts";
 /** What WhatsApp answers about a group that a number has no business in; anything else may pass. */
 const SHUT_OUT: readonly unknown[] = [401, 403, 404];
 
-/** A group as it is now, and who is in it beside the number itself. */
+/** A group as it is now, and who is in it beside the number itself; nobody where WhatsApp does not show all of them. */
 export interface Addressed {
   readonly group: GroupMetadata;
   readonly members: readonly Names[];
@@ -46,7 +46,8 @@ export async function groupOf({ baileys, account, identities }: Socket, jid: str
       );
     }
   }
-  return { group, members };
+  const isWhole = (group.size ?? 0) <= group.participants.length;
+  return { group, members: isWhole ? members : [] };
 }
 
 function isOwn({ jid, lid }: LinkedAccount, ...names: (string | undefined)[]): boolean {

@@ -22,8 +22,8 @@ export interface SendFailure {
 export interface News {
   readonly whatsappIds: readonly string[];
   readonly status: "SENT" | Reached;
-  /** In a group: which group it is, and which of its members have come so far, each by every JID that is known of them. */
-  readonly group?: { readonly jid: string; readonly members: readonly (readonly string[])[] };
+  /** In a group: which group it is, and who of its members has come so far, each by every JID that is known of them. */
+  readonly group?: { readonly jid: string; readonly names: readonly string[] };
 }
 
 /** How far a send has come, and what of it the backend is to be told: statuses in their order, each with the same tally. */
@@ -131,7 +131,7 @@ export class Receipts {
       const steps = status === "SENT" ? stepsBetween(record.status, status) : [];
       return { steps, tally, statements: [] };
     }
-    const { statements, before } = await this.#store.recipients.reaching(record, group.members, status);
+    const { statements, before } = await this.#store.recipients.reaching(record, group.names, status);
     const now = tallied(tally, before, status);
     const steps = stepsBetween(record.status, reachedByAll(now));
     // That some of them have come further is news as well.

@@ -135,7 +135,7 @@ export class Traffic extends Transmissions {
   async receipt({ chat, whatsappIds, status, members }: Receipt, { identities }: Socket): Promise<void> {
     const group = members && {
       jid: chat,
-      members: await Promise.all(members.map((jid) => identities.namesOf(jid))),
+      names: (await Promise.all(members.map((jid) => identities.namesOf(jid)))).flat(),
     };
     const news = { whatsappIds, status, ...(group === undefined ? {} : { group }) };
     await this.#context.receipts.reached(this.#owner.record.numberId, news);

@@ -116,11 +116,11 @@ class Scene {
       case "receipt": {
         const whatsappIds = step.sends.map((send) => SENDS[send]!.whatsappId);
         if (step.from === "friend") return await receipts.reached("6", { whatsappIds, status: step.reached });
-        const members = step.by.map(([person, alias]) => {
+        const names = step.by.map(([person, alias]) => {
           const [name, other = name] = PEOPLE[person] ?? STRANGER;
-          return [alias ? other : name];
+          return alias ? other : name;
         });
-        const group = { jid: GROUP, members };
+        const group = { jid: GROUP, names };
         return await receipts.reached("6", { whatsappIds, status: step.reached, group });
       }
     }

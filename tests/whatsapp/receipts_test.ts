@@ -157,7 +157,7 @@ const [ONE, OTHER, THIRD]: Names[] = [["1@lid", "221770000001@s.whatsapp.net"], 
 const inGroup = (status: Reached, ...members: (readonly string[])[]): News => ({
   whatsappIds: ["3EB0CC"],
   status,
-  group: { jid: GROUP, members },
+  group: { jid: GROUP, names: members.flat() },
 });
 
 Deno.test("Receipts.reached() tells of a group what all have reached, and how many have reached what", async () => {

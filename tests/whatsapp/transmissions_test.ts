@@ -102,6 +102,10 @@ Deno.test("Transmissions.transmit() asks for a group once, and tells who is in i
   assert.deepEqual(members, [[[LID, FRIEND], ["199999999999999@lid"]]]);
   assert.deepEqual(spared, [group]);
   assert.equal(groups.size, 0, "the next message asks again");
+
+  const partly = setUp({ group: { ...group, size: 4 } });
+  assert.equal((await partly.transmit(GROUP)).outcome, "accepted");
+  assert.deepEqual(partly.members, [[]], "it shows only some of its members");
 });
 
 Deno.test("Transmissions.transmit() does not write to a group the number may not write to", async () => {
