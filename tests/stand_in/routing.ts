@@ -103,10 +103,10 @@ export async function routeReceipt(hub: Hub, link: Link, from: Companion, node: 
   const told = RECEIPT_TYPES[type];
   if (!told || !author || author === from.owner) return;
   author.noteReceipt(ids, told);
-  if (group !== undefined) return;
+  const own = (group?.addressing ?? (to.endsWith("@lid") ? "lid" : "pn")) === "lid" ? from.lid : from.jid;
   const attrs = {
     id,
-    from: to.endsWith("@lid") ? from.lid : from.jid,
+    ...(group === undefined ? { from: own } : { from: to, participant: own }),
     t: String(Math.floor(hub.now() / 1000)),
     ...(told !== "delivered" && { type: told }),
   };
