@@ -143,10 +143,10 @@ Deno.test("What cannot go to a group has failed for good, and is not written", a
   assert.deepEqual(await failed(1, outside), ["not_in_group", false]);
   assert.deepEqual(await failed(2, "120363000000000003@g.us"), ["group_not_found", false]);
   const phone = standIn.phone(LINE.phoneNumber);
-  standIn.group(GROUP, [...members, phone]).admins = members;
+  standIn.group(GROUP, [...members, phone], "lid", { announce: true, admins: members });
   assert.deepEqual(await failed(3, GROUP), ["group_admins_only", false]);
   assert.equal(standIn.stats.messages, 0);
-  standIn.group(GROUP, [...members, phone]).admins = [phone];
+  standIn.group(GROUP, [...members, phone], "lid", { announce: true, admins: [phone] });
   await answer(stack, await send(stack, 4), "SENT");
   assertNoErrorsLogged(stack);
 });

@@ -27,6 +27,11 @@ Deno.test("A send to somebody new that a restricted number may not write to says
   const { body: told } = await health(stack, LINE, "HEALTHY", "restricted");
   assert.equal(body.retryAt, (told.vitals as { reachoutTimelockUntil: number }).reachoutTimelockUntil);
   assert.ok(Number(body.retryAt) > Date.now());
+  // Where it does not say until when, the number's queue does not stand still for long.
+  standIn.faults.unanswered = "w:mex";
+  const unknown = await answer(stack, await sendText(stack, LINE, 3, "and now?"), "FAILED");
+  assert.deepEqual([unknown.body.code, unknown.body.retryAt], [body.code, body.retryAt], "as it was known");
+  standIn.faults.unanswered = undefined;
   standIn.faults.refuseSends(429);
   const other = await answer(stack, await sendText(stack, LINE, 2, "again"), "FAILED");
   assert.deepEqual([other.body.code, other.body.retryAt], ["rate_limited", undefined]);

@@ -182,7 +182,7 @@ export class Sender {
   ): Promise<SendFailure> {
     const failure = refusalOf(code, chat);
     if (failure.code !== "restricted_from_new_contacts") return failure;
-    const retryAt = await session.restrictedUntilMs(sentAtMs, {
+    const retryAt = await session.restrictionEndMs(sentAtMs, {
       patienceMs: RESTRICTION_PATIENCE_MS,
       signal,
     });

@@ -188,7 +188,7 @@ export class Session {
    * Until when WhatsApp lets the number write to nobody new, in ms since the epoch, as it has said since `sinceMs`: waits up
    * to `patienceMs` for that. `undefined` when it may, or that is not known.
    */
-  async restrictedUntilMs(
+  async restrictionEndMs(
     sinceMs: number,
     { patienceMs, signal }: { readonly patienceMs: number; readonly signal: AbortSignal },
   ): Promise<number | undefined> {

@@ -103,3 +103,25 @@ Deno.test("Vitals.forget() leaves nothing of the phone to the next device", asyn
   assert.equal(test.vitals.report().phoneSeenAt, null);
   await Promise.resolve();
 });
+
+Deno.test("Vitals.timelockUntilMs() waits for what WhatsApp says after a refusal, and no longer than it is asked to", async () => {
+  using test = measuring();
+  const { vitals, clock } = test;
+  const end = (hours: number) => new Date(clock.now + hours * HOUR_MS);
+  vitals.timelock({ isActive: true, timeEnforcementEnds: end(1) });
+  clock.now += 1;
+  const patience = new AbortController();
+  const waiting = vitals.timelockUntilMs(clock.now, patience.signal);
+  const late = end(2);
+  vitals.timelock({ isActive: true, timeEnforcementEnds: late });
+  assert.equal(await waiting, late.getTime());
+  assert.equal(await vitals.timelockUntilMs(clock.now, patience.signal), late.getTime(), "it came before");
+  clock.now += 1;
+  const silent = vitals.timelockUntilMs(clock.now, patience.signal);
+  patience.abort();
+  assert.equal(await silent, late.getTime(), "what was known before");
+  vitals.timelock({ isActive: true });
+  assert.equal(await vitals.timelockUntilMs(clock.now, patience.signal), undefined, "nobody knows");
+  vitals.timelock({ isActive: false });
+  assert.equal(await vitals.timelockUntilMs(clock.now, patience.signal), undefined);
+});
