@@ -6,8 +6,8 @@ import {
   type SignalKeyStore,
   type WAMessage,
 } from "@whiskeysockets/baileys";
-import { backendAddress, phoneOfJid } from "../contract/addresses.ts";
 import type { Names } from "../store/recipients.ts";
+import { backendAddress, phoneOfJid } from "../contract/addresses.ts";
 
 /**
  * Where Baileys writes down whose LID is whose: under the number's digits those of the LID, and the other way round under

@@ -78,15 +78,12 @@ export class Transmissions {
     { whatsappId: messageId, onMembers }: TransmitOptions,
   ): Promise<void> {
     const { baileys, groups } = socket;
-    if (!isJidGroup(jid)) {
-      await assureReachable(socket, jid, { queryTimeoutMs: this.#queryTimeoutMs });
-      await baileys.relayMessage(jid, message, { messageId, ...stanzaMarks(message) });
-      return;
-    }
-    const { group, members } = await groupOf(socket, jid);
-    // Receipts may overtake everything else.
-    await onMembers(members);
-    groups.set(jid, group);
+    if (isJidGroup(jid)) {
+      const { group, members } = await groupOf(socket, jid);
+      // Receipts may overtake everything else.
+      await onMembers(members);
+      groups.set(jid, group);
+    } else await assureReachable(socket, jid, { queryTimeoutMs: this.#queryTimeoutMs });
     try {
       await baileys.relayMessage(jid, message, { messageId, ...stanzaMarks(message) });
     } finally {
