@@ -8,12 +8,13 @@ import {
 } from "@whiskeysockets/baileys";
 import { phoneOfJid } from "../contract/addresses.ts";
 import type { Names } from "../store/recipients.ts";
+import { refusalCodeOf } from "./chats/failures.ts";
 import { Unsendable } from "./outbound/composition.ts";
 import { GROUP_ADMINS_ONLY, NOT_ON_WHATSAPP, refusalOf } from "./outbound/refusals.ts";
 import type { LinkedAccount, Socket } from "./socket/socket.ts";
 
 /** What WhatsApp answers about a group that a number has no business in; anything else may pass. */
-const SHUT_OUT: readonly unknown[] = [401, 403, 404];
+const SHUT_OUT: readonly (number | undefined)[] = [401, 403, 404];
 
 /** A group as it is now, and who is in it beside the number itself; nobody where WhatsApp does not show all of them. */
 export interface Addressed {
@@ -29,8 +30,7 @@ export interface Addressed {
  */
 export async function groupOf({ baileys, account, identities }: Socket, jid: string): Promise<Addressed> {
   const group = await baileys.groupMetadata(jid).catch((error) => {
-    // Where Baileys puts the code of the server's error.
-    const { data: code } = error as { data?: unknown };
+    const code = refusalCodeOf(error);
     throw SHUT_OUT.includes(code) ? new Unsendable(refusalOf(String(code), jid)) : error;
   });
   const members: Names[] = [];
