@@ -72,7 +72,7 @@ Deno.test("prune() forgets the recipients of a send together with it, a little a
     largest = Math.max(largest, changes);
     return changes;
   };
-  await prune(store, 8 * DAY_MS, forever);
+  await prune(store, LIMITS, 8 * DAY_MS, forever);
   assert.equal(await test.count("send"), 1);
   assert.equal(await test.count("recipient"), 2);
   assert.equal(largest, 100);
