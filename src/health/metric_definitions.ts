@@ -2,6 +2,7 @@
 import type { BrokerState } from "../broker/connection.ts";
 import type { SessionAction } from "../contract/commands.ts";
 import { CHAT_ACTION_TYPES, MESSAGE_TYPES } from "../contract/messages.ts";
+import { RECEIVED_TYPES } from "../contract/received_fields.ts";
 import type { RefusalCode } from "../contract/parsed.ts";
 import type { SendStatus } from "../store/ledger.ts";
 import type { ActionCode } from "../whatsapp/chats/failures.ts";
@@ -77,7 +78,6 @@ const STATUSES = namesOf(
   >,
 );
 const SEND_RESULTS = ["accepted", "repeated", ...FAILURE_CODES];
-const RECEIVED_TYPES = [...MESSAGE_TYPES, "STICKER", "REACTION", "UNKNOWN"];
 const DEAD_REASONS = namesOf(
   {
     empty_body: true,
