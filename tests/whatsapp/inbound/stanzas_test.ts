@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import { Buffer } from "node:buffer";
-import { type BinaryNode, encodeWAMessage, type proto } from "@whiskeysockets/baileys";
+import { type BinaryNode, encodeWAMessage, proto } from "@whiskeysockets/baileys";
 import pino from "pino";
 import { Stanzas } from "../../../src/whatsapp/inbound/stanzas.ts";
 
@@ -60,4 +60,27 @@ Deno.test("Stanzas.messagesOf() knows nothing of bytes that came in no stanza, a
   assert.deepEqual(stanzas.messagesOf(ciphertexts[0]!, padded, undefined), []);
   assert.deepEqual(stanzas.messagesOf(ciphertexts[0]!, Buffer.from([0xff, 0xff, 1]), ME), []);
   assert.ok(read({ conversation: "salut" }));
+});
+
+Deno.test("Stanzas.messagesOf() says that there is more in a message than Baileys knows, unless a device wrote it", () => {
+  // A text in field 900, beside what goes with every message; padded as all are.
+  const added = Buffer.concat([
+    proto.Message.encode(proto.Message.create({ messageContextInfo: { messageSecret: Buffer.alloc(32) } }))
+      .finish(),
+    Buffer.from([0xa2, 0x38, 2, 1, 1]),
+    Buffer.from([1]),
+  ]);
+  const { stanzas, ciphertexts } = setUp({ from: FRIEND.lid });
+  assert.deepEqual(stanzas.messagesOf(ciphertexts[0]!, added, ME)[0]?.unreadFields, [900]);
+  const peer = setUp({ from: "1000:2@lid", category: "peer" });
+  assert.equal(peer.stanzas.messagesOf(peer.ciphertexts[0]!, added, ME)[0]?.unreadFields, undefined);
+});
+
+Deno.test("Stanzas.messagesOf() keeps the secret that stands beside what another device of the account sent", () => {
+  const { read } = setUp({ from: "1000:2@lid", recipient: "2000:5@lid" });
+  const { message } = read({
+    deviceSentMessage: { destinationJid: FRIEND.lid, message: { pollCreationMessageV3: { name: "?" } } },
+    messageContextInfo: { messageSecret: Buffer.alloc(32, 1) },
+  })!;
+  assert.equal(message?.messageContextInfo?.messageSecret?.length, 32);
 });
