@@ -17,6 +17,8 @@ const STEPS = [
   "DELIVERED",
   "READ",
   "received",
+  "IMAGE",
+  "message_media",
   "worker_status",
   "regenerate_qr",
   "connected",

@@ -6,6 +6,7 @@ import { Buffer } from "node:buffer";
 import QRCode from "qrcode";
 import { workerReport } from "../../src/contract/events.ts";
 import type { Received } from "../backend/backend.ts";
+import type { MediaContent } from "../stand_in/media_host.ts";
 import { readQrPicture } from "../stand_in/qr_code.ts";
 import { type Parts, STATUS_INTERVAL_MS } from "./parts.ts";
 import { seconds } from "./screen.ts";
@@ -38,6 +39,7 @@ export async function play(stage: Stage, parts: Parts, qrFile: string): Promise<
   const createToQrMs = await pair(stage, parts, qrFile);
   await send(stage, parts);
   await receive(stage, parts);
+  await exchangePictures(stage, parts, await Deno.readFile(qrFile));
   const restBytes = await rest(stage, parts);
   await regenerateQr(stage, parts);
   const restartToReadyMs = await restart(stage, parts, worker);
@@ -167,6 +169,69 @@ async function receive(stage: Stage, { backend, standIn }: Parts): Promise<void>
       return event;
     },
     detail: ({ queue, body }) => `from ${body.from} on ${queue}: "${body.body}"`,
+  });
+}
+
+/** Sends a picture, encrypted over WhatsApp's media host, and gets it back. */
+async function exchangePictures(
+  stage: Stage,
+  { backend, standIn }: Parts,
+  picture: Uint8Array<ArrayBuffer>,
+): Promise<void> {
+  const contact = standIn.contact(CONTACT);
+  const mediaBase64 = picture.toBase64();
+  const messageId = MESSAGE_ID + 1n;
+  await stage.step({
+    who: "backend",
+    what: "IMAGE",
+    work: () =>
+      backend.send({
+        messageId,
+        whatsappNumberId: NUMBER_ID,
+        recipientNumber: `+${CONTACT}`,
+        content: "Scan me",
+        type: "IMAGE",
+        mediaBase64,
+      }),
+    detail: () => `messageId ${messageId} to +${CONTACT}: ${picture.length} bytes in base64`,
+  });
+  await stage.step({
+    who: "contact",
+    what: "decrypted",
+    work: async () => {
+      const { message: { imageMessage } } = await contact.next();
+      assert.equal(imageMessage?.caption, "Scan me");
+      assert.equal((await standIn.media.open(imageMessage as MediaContent, "image")).toBase64(), mediaBase64);
+      return imageMessage;
+    },
+    detail: ({ mimetype, width, height }) =>
+      `the same ${mimetype}, ${width} × ${height}, from the media host`,
+  });
+  await stage.step({
+    who: "contact",
+    what: "replied",
+    work: async () => {
+      const content = await standIn.media.put(picture, "image");
+      await contact.send(PHONE, { imageMessage: { ...content, mimetype: "image/png", caption: "Done" } });
+    },
+    detail: () => "with the picture",
+  });
+  await stage.step({
+    who: "worker",
+    what: "received",
+    work: () => backend.next(({ body }) => body.body === "Done", { describe: "the picture's message" }),
+    detail: ({ body }) => `${body.type}, caption "${body.body}"; its content is being fetched`,
+  });
+  await stage.step({
+    who: "worker",
+    what: "message_media",
+    work: async () => {
+      const event = await backend.next(isEvent("message_media"), { describe: "the picture" });
+      const media = event.body.media as { data: string; mimeType: string; size: number };
+      assert.equal(media.data, mediaBase64);
+      return media;
+    },
+    detail: ({ mimeType, size }) => `the same ${mimeType} of ${size} bytes`,
   });
 }
 
