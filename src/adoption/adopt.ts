@@ -111,6 +111,8 @@ async function adopt(options: AdoptionOptions, { folder, device }: Linked): Prom
   await store.commit([
     ...store.credentials.writing(numberId, [credsChange(device.creds), ...changes]),
     ...store.sessions.adopting(numberId, phoneNumber),
+    // Since when is not known, only that it is not new.
+    ...store.handovers.linking(numberId, 0),
   ], { patient: false });
   await keep(options, begun, PLACES.adopted);
   log.info(

@@ -5,7 +5,7 @@ const PLAINTEXTS_KEPT = 2048;
 /** What is longer is the history of a new device, which is not worth keeping twice. */
 const LONGEST_PLAINTEXT_BYTES = 64 * 1024;
 
-/** What goes with a device. */
+/** Every table that has something of a number's device, of its health or of its pace. */
 const OF_DEVICE = [
   "credential",
   "credential_set_aside",
@@ -14,6 +14,11 @@ const OF_DEVICE = [
   "undecryptable",
   "placeholder",
   "message",
+  "handover",
+  "contact",
+  "linked",
+  "parked",
+  "restriction",
 ];
 
 /** One key of a session: `value` is its serialised form, `null` to remove it. */
@@ -119,7 +124,7 @@ export class Credentials {
     }];
   }
 
-  /** The writes that forget everything about a number's device, with what was written to it and noted of its health. */
+  /** The writes that forget everything about a number's device, with what was written to it and noted of its health and pace. */
   forgetting(numberId: string): Statement[] {
     return OF_DEVICE.map((table) => ({
       sql: `DELETE FROM ${table} WHERE number_id = ?`,

@@ -1,5 +1,7 @@
 import { BATCH_ROWS, breathe, inBatches } from "./batches.ts";
+import { meeting } from "./contacts.ts";
 import type { Database, Row, Statement } from "./database.ts";
+import { unparking } from "./parked.ts";
 import { forgettingRecipients } from "./recipients.ts";
 
 /**
@@ -80,34 +82,42 @@ export class Ledger {
     return row && sendRecord(row);
   }
 
-  /** The writes that record `record`, whole; the time of its first record stays. */
+  /**
+   * The writes that record `record`, whole; the time of its first record stays. From then on it is not parked any more, and
+   * whom it has reached is somebody the number knows.
+   */
   recording(record: SendRecord): Statement[] {
-    return [{
-      sql:
-        `INSERT INTO send (number_id, fingerprint, whatsapp_id, chat, answer_to, message_id_json, number_id_json,
+    const hasGoneOut = record.status !== "PENDING" && record.status !== "FAILED";
+    return [
+      {
+        sql:
+          `INSERT INTO send (number_id, fingerprint, whatsapp_id, chat, answer_to, message_id_json, number_id_json,
                               status, final, answer_id, answer, content, remarks, created_at)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (number_id, fingerprint) DO UPDATE SET
               answer_to = excluded.answer_to, status = excluded.status, final = excluded.final,
               answer_id = excluded.answer_id, answer = excluded.answer, content = excluded.content,
               remarks = excluded.remarks`,
-      parameters: [
-        record.numberId,
-        record.fingerprint,
-        record.whatsappId,
-        record.chat,
-        record.answerTo ?? null,
-        record.messageIdJson ?? null,
-        record.numberIdJson,
-        record.status,
-        record.final ? 1 : 0,
-        record.answerId ?? null,
-        record.answer ?? null,
-        record.content ?? null,
-        record.remarksJson ?? null,
-        this.#now(),
-      ],
-    }];
+        parameters: [
+          record.numberId,
+          record.fingerprint,
+          record.whatsappId,
+          record.chat,
+          record.answerTo ?? null,
+          record.messageIdJson ?? null,
+          record.numberIdJson,
+          record.status,
+          record.final ? 1 : 0,
+          record.answerId ?? null,
+          record.answer ?? null,
+          record.content ?? null,
+          record.remarksJson ?? null,
+          this.#now(),
+        ],
+      },
+      ...unparking(record.numberId, record.fingerprint),
+      ...hasGoneOut ? meeting(record.numberId, [record.chat]) : [],
+    ];
   }
 
   /** Forgets sends first recorded before `beforeMs`; a repeat of one of those would be sent again. */

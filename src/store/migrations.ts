@@ -10,6 +10,7 @@ import { placeholder } from "./migrations/0009_placeholder.ts";
 import { message } from "./migrations/0010_message.ts";
 import { media } from "./migrations/0011_media.ts";
 import { recipient } from "./migrations/0012_recipient.ts";
+import { pace } from "./migrations/0013_pace.ts";
 import { remarks } from "./migrations/0015_remarks.ts";
 import { undecryptable } from "./migrations/0016_undecryptable.ts";
 
@@ -27,6 +28,7 @@ export const MIGRATIONS: readonly string[] = [
   message,
   media,
   recipient,
+  pace,
   remarks,
   undecryptable,
 ];

@@ -7,6 +7,8 @@ const MEMORY_MS = 7 * 24 * 60 * 60_000;
  * them; beyond this the oldest go first. Their sends stay known.
  */
 const CONTENT_BYTES = 256 * 1024 * 1024;
+/** How long is counted what a number has sent: more than the longest budget. */
+const PACE_MS = 2 * 24 * 60 * 60_000;
 /** How much all messages received may take. */
 const RECEIVED_BYTES = 256 * 1024 * 1024;
 
@@ -28,6 +30,8 @@ export async function prune(
   await store.outbox.dropExpired();
   await store.ledger.prune(nowMs - MEMORY_MS, signal);
   await store.received.prune(nowMs - MEMORY_MS, signal);
+  await store.handovers.prune(nowMs - PACE_MS, signal);
+  await store.parked.prune(nowMs - PACE_MS);
   await store.retryCounts.prune(nowMs - MEMORY_MS, signal);
   await store.messages.prune(nowMs - MEMORY_MS, signal);
   await store.messages.bound(RECEIVED_BYTES, signal);

@@ -1,12 +1,15 @@
 import { join } from "node:path";
+import { Contacts } from "./contacts.ts";
 import { Credentials } from "./credentials.ts";
 import { type CommitOptions, Database, type Statement } from "./database.ts";
+import { Handovers } from "./handovers.ts";
 import { Ledger } from "./ledger.ts";
 import { Media } from "./media.ts";
 import { MediaFiles, type MediaFilesOptions } from "./media_files.ts";
 import { Memory } from "./memory.ts";
 import { Messages } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
+import { Parked } from "./parked.ts";
 import { Placeholders } from "./placeholders.ts";
 import { Received } from "./received.ts";
 import { Recipients } from "./recipients.ts";
@@ -18,12 +21,15 @@ import { VitalRecords } from "./vital_records.ts";
 
 /** Everything a worker keeps on disk, one part a subject. */
 export interface Store {
+  readonly contacts: Contacts;
   readonly credentials: Credentials;
+  readonly handovers: Handovers;
   readonly ledger: Ledger;
   readonly media: Media;
   readonly memory: Memory;
   readonly messages: Messages;
   readonly outbox: Outbox;
+  readonly parked: Parked;
   readonly placeholders: Placeholders;
   readonly received: Received;
   readonly recipients: Recipients;
@@ -42,12 +48,15 @@ export interface Store {
 export function makeStore(database: Database, now: () => number, mediaFiles?: MediaFilesOptions): Store {
   const files = new MediaFiles(join(database.folder, "media", "received"), mediaFiles);
   return {
+    contacts: new Contacts(database),
     credentials: new Credentials(database),
+    handovers: new Handovers(database, now),
     ledger: new Ledger(database, now),
     media: new Media(database, files, now),
     memory: new Memory(database),
     messages: new Messages(database, now),
     outbox: new Outbox(database, now),
+    parked: new Parked(database, now),
     placeholders: new Placeholders(database),
     received: new Received(database, now),
     recipients: new Recipients(database),

@@ -12,6 +12,8 @@ export interface VitalRecord {
   readonly phoneWatchedSinceMs: number | undefined;
   /** How many messages came in and could not be decrypted to this day, at most 1,000. */
   readonly undecryptable: number;
+  /** Until when the number may write to nobody new; `Infinity` when nobody knows, `undefined` when it may. */
+  readonly restrictedUntilMs: number | undefined;
 }
 
 /** The vitals of every number that outlive the process. */
@@ -25,10 +27,15 @@ export class VitalRecords {
   }
 
   async read(numberId: string): Promise<VitalRecord> {
+    const restriction = await this.#database.selectOne(
+      "SELECT until_at FROM restriction WHERE number_id = ?",
+      numberId,
+    );
     const phone = await this.#database.selectOne("SELECT * FROM phone WHERE number_id = ?", numberId);
     return {
       phoneSeenAtMs: phone?.seen_at == null ? undefined : Number(phone.seen_at),
       phoneWatchedSinceMs: phone && Number(phone.watched_since),
+      restrictedUntilMs: restriction && Number(restriction.until_at ?? Infinity),
       undecryptable: await this.#countUndecryptable(numberId),
     };
   }
@@ -40,6 +47,18 @@ export class VitalRecords {
             ON CONFLICT (number_id) DO UPDATE SET seen_at = coalesce(excluded.seen_at, seen_at)`,
       parameters: [numberId, seenAtMs ?? null, this.#now()],
     }], { patient: false });
+  }
+
+  /** The number may write to nobody new until then, `Infinity`: until that is known; `undefined`: it may again. */
+  async noteRestriction(numberId: string, untilMs: number | undefined): Promise<void> {
+    await this.#database.commit([
+      untilMs === undefined
+        ? { sql: "DELETE FROM restriction WHERE number_id = ?", parameters: [numberId] }
+        : {
+          sql: "INSERT OR REPLACE INTO restriction (number_id, until_at) VALUES (?, ?)",
+          parameters: [numberId, untilMs === Infinity ? null : untilMs],
+        },
+    ]);
   }
 
   /** A message could not be decrypted. @returns how many of the number's there are now */
