@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import type { ConsumeMessage } from "amqplib";
 import type { Logger } from "pino";
 import { StoreError } from "../store/database.ts";
@@ -7,6 +8,7 @@ import type { Link } from "./connection.ts";
 import type { DeadLetters } from "./dead_letter.ts";
 import { PublishFailed } from "./publishing.ts";
 import { goodbye } from "./goodbye.ts";
+import type { QueuePlace } from "./queue_place.ts";
 import { pause, whenAborted } from "../waiting.ts";
 
 /** How long a message rests that could not be handled because the broker or the disk failed. */
@@ -22,6 +24,8 @@ export interface Delivery {
   readonly commandId: string | undefined;
   /** Aborts when the channel is gone: the message is delivered again, so there is no use in waiting any longer. */
   readonly lost: AbortSignal;
+  /** Its place, where the queue is one that can be asked about it. */
+  readonly place?: QueuePlace | undefined;
 }
 
 /** What a handler wants done with its message. */
@@ -38,7 +42,7 @@ export type Outcome =
  * |---|---|
  * | returns an {@link Outcome} | as it says |
  * | throws {@link PublishFailed} or {@link StoreError} | is requeued after a pause, however often |
- * | throws something else for the first time | is requeued |
+ * | throws something else for the first time, requeues of its own aside | is requeued |
  * | throws again on the redelivered message | goes to the dead letters, reason `handler_failed` |
  * | is running when the channel dies | is redelivered by the broker; the handler runs to its end, `lost` is aborted |
  */
@@ -79,6 +83,7 @@ export async function consumeOn(open: OpenChannel, options: ConsumeOptions): Pro
   const inHand = new Set<Promise<void>>();
   const cancelled = new AbortController();
   const failed = new AbortController();
+  const putBack: PutBack = { hash: undefined };
   const lost = AbortSignal.any([closed, failed.signal]);
 
   if (signal.aborted) return;
@@ -88,7 +93,7 @@ export async function consumeOn(open: OpenChannel, options: ConsumeOptions): Pro
     if (message === null) return cancelled.abort();
     // Taken between the wish to stop and the broker's word that it did: left unacknowledged, it goes to the next consumer.
     if (signal.aborted || failed.signal.aborted) return;
-    const handled = settle(open, message, lost, options).finally(() => inHand.delete(handled));
+    const handled = settle(open, message, { lost, putBack }, options).finally(() => inHand.delete(handled));
     inHand.add(handled);
   }, { exclusive, priority });
   try {
@@ -104,15 +109,28 @@ export async function consumeOn(open: OpenChannel, options: ConsumeOptions): Pro
   if (closed.aborted && !signal.aborted) throw closed.reason;
 }
 
+/** What a handler has put back last, by its own wish: that such a message is redelivered is no sign of a fault. */
+interface PutBack {
+  /** Of its bytes. */
+  hash: string | undefined;
+}
+
+/** What the deliveries of one consumer share. */
+interface Consumption {
+  readonly lost: AbortSignal;
+  readonly putBack: PutBack;
+}
+
 /** Handles one message and says what becomes of it. Never rejects: nobody would hear it. */
 async function settle(
   { channel, closed }: OpenChannel,
   message: ConsumeMessage,
-  lost: AbortSignal,
+  consumption: Consumption,
   options: ConsumeOptions,
 ): Promise<void> {
   const { queue, deadLetters, log } = options;
-  let outcome = await handle(message, lost, options);
+  const { lost } = consumption;
+  let outcome = await handle(message, consumption, options);
   // The broker delivers it again, to be decided on then.
   if (closed.aborted) return;
   if (typeof outcome === "object") {
@@ -139,19 +157,25 @@ async function settle(
 
 async function handle(
   message: ConsumeMessage,
-  lost: AbortSignal,
+  { lost, putBack }: Consumption,
   { queue, handler, log, signal }: ConsumeOptions,
 ): Promise<Outcome> {
   try {
-    return await handler({ queue, message, commandId: commandIdOf(message), lost });
+    const outcome = await handler({ queue, message, commandId: commandIdOf(message), lost });
+    if (outcome === "requeue") putBack.hash = hashOf(message);
+    return outcome;
   } catch (error) {
-    const { redelivered } = message.fields;
+    const wasPutBack = putBack.hash === hashOf(message);
+    if (wasPutBack) putBack.hash = undefined;
+    const redelivered = message.fields.redelivered && !wasPutBack;
     log.error({ queue, redelivered, err: error }, "a message could not be handled");
     if (!isPassing(error)) return redelivered ? { dead: "handler_failed" } : "requeue";
     await pause(REQUEUE_PAUSE_MS, AbortSignal.any([lost, signal]));
     return "requeue";
   }
 }
+
+const hashOf = ({ content }: ConsumeMessage) => createHash("sha256").update(content).digest("base64");
 
 /** Not the message is at fault but the broker or the disk. */
 function isPassing(error: unknown): boolean {

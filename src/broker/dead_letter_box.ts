@@ -5,6 +5,7 @@ import { deathsOf } from "./dead_letter.ts";
 import { forward } from "./forwarding.ts";
 import type { BrokerNames } from "./names.ts";
 import { PublishFailed } from "./publishing.ts";
+import { PARKED } from "./parking.ts";
 import { EXPIRES_AT, FIRST_ROUTED_AT } from "./reader.ts";
 import { messageOf } from "./reply_codes.ts";
 import { sift, type Sifted, type Verdict } from "./sift.ts";
@@ -167,7 +168,7 @@ function isOneOf(queue: string, name: (id: string) => string): boolean {
 
 /** Headers of a former life: how it died, and the deadlines it has missed. */
 function isOfDeath(header: string): boolean {
-  return header === EXPIRES_AT || header === FIRST_ROUTED_AT ||
+  return header === EXPIRES_AT || header === PARKED || header === FIRST_ROUTED_AT ||
     header.startsWith(DEATH) && header !== DEATHS;
 }
 

@@ -6,6 +6,7 @@ import type { DeadLetters } from "./dead_letter.ts";
 import { type BrokerNames, routingKey } from "./names.ts";
 import { amqpCode, isInUse, PRECONDITION_FAILED } from "./reply_codes.ts";
 import { consumersOf, onThrowAwayChannel, openOnExclusiveQueue } from "./topology.ts";
+import { QueuePlace } from "./queue_place.ts";
 import { UnusableQueue } from "./unusable_queue.ts";
 import { pause } from "../waiting.ts";
 
@@ -200,10 +201,15 @@ export class Leases {
         }
         // One that is on its way out answers what is there, and gets nothing more.
         if (!this.#forgetting.has(numberId)) await this.#bindSends(open, numberId);
+        const { channel } = open;
+        const place = new QueuePlace(async () => (await channel.checkQueue(queue)).messageCount);
         await consumeOn(open, {
           queue,
           exclusive: true,
-          handler,
+          handler: (delivery) => {
+            place.taken();
+            return handler({ ...delivery, place });
+          },
           deadLetters,
           log,
           signal: release.signal,

@@ -17,6 +17,8 @@ export interface BrokerNames {
   /** Commands that could not be routed yet wait in `retry` and come back through `pending`. */
   readonly retry: string;
   readonly pending: string;
+  /** Sends that their number may not hand over yet, and that others may pass; they come back through `pending` as well. */
+  readonly parked: string;
   /** Holds one message once a command has come through the backend's exchange: every worker of the fleet is to know. */
   readonly wiringNote: string;
   /** Sends that waited too long. */
@@ -42,6 +44,7 @@ export function brokerNames(
     router: `${prefix}.router`,
     retry: `${prefix}.router.retry`,
     pending: `${prefix}.router.pending`,
+    parked: `${prefix}.router.parked`,
     wiringNote: `${prefix}.router.wiring`,
     expired: `${prefix}.router.expired`,
     deadLetter: `${prefix}.dead-letter`,

@@ -17,6 +17,7 @@ import { consumeOn, type Delivery, type Outcome } from "./consumer.ts";
 import type { DeadLetters } from "./dead_letter.ts";
 import { ExpiredSends, isExpiredSend } from "./expired_sends.ts";
 import { type BrokerNames, routingKey } from "./names.ts";
+import { isParkedSend } from "./parking.ts";
 import { ConfirmedChannel, forwardedProperties } from "./publishing.ts";
 import { holdReaderLock } from "./reader_lock.ts";
 import type { SessionWiring } from "./session_wiring.ts";
@@ -152,6 +153,8 @@ export class Reader {
         (link, channel, delivery) =>
           isExpiredSend(delivery)
             ? this.#routeExpired(link, channel, delivery)
+            : isParkedSend(delivery)
+            ? this.#routeSend(link, channel, delivery)
             : this.#routeCommand(link, channel, delivery),
       ),
       ...healthQueues.map((queue) => from(queue, this.#routeHealthRequest)),
@@ -241,7 +244,10 @@ export class Reader {
     // What the backend gave it to live in its own queue counts on: forwarded, the message would have all of it again.
     const { expiration } = delivery.message.properties;
     const waitMs = Math.min(sendWaitMs, expiration === undefined ? Infinity : Number(expiration));
-    const expiresAtMs = Math.min(command.value.expiresAtMs ?? Infinity, now() + waitMs);
+    // One that was parked has the deadline that it was given when it came.
+    const wasParked = delivery.queue === names.pending && isParkedSend(delivery);
+    const expiresAtMs = (wasParked ? deadlineOf(delivery) : undefined) ??
+      Math.min(command.value.expiresAtMs ?? Infinity, now() + waitMs);
     if (expiresAtMs <= now()) {
       return await this.#expiredSends.route(link, channel, delivery, command.value);
     }
@@ -278,6 +284,12 @@ export class Reader {
     );
     return "ack";
   }
+}
+
+/** When a send stops being worth delivering, in ms since the epoch, as the reader has once said; else `undefined`. */
+export function deadlineOf({ message }: Delivery): number | undefined {
+  const deadlineMs: unknown = message.properties.headers?.[EXPIRES_AT];
+  return typeof deadlineMs === "number" && Number.isFinite(deadlineMs) ? deadlineMs : undefined;
 }
 
 /** A send as the backend wrote it. */

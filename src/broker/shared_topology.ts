@@ -9,6 +9,7 @@ import {
   exchangeExists,
   onThrowAwayChannel,
 } from "./topology.ts";
+import { parkedArguments } from "./parking.ts";
 import { pause } from "../waiting.ts";
 import type { Binding } from "./wiring.ts";
 
@@ -59,6 +60,7 @@ export async function declareTopology(link: Link, options: TopologyOptions): Pro
     "x-dead-letter-exchange": "",
     "x-dead-letter-routing-key": names.pending,
   });
+  await own(names.parked, parkedArguments(names));
   await onThrowAwayChannel(
     link,
     (channel) => channel.assertExchange(names.router, "direct", { durable: true }),

@@ -25,7 +25,7 @@ const MAY_BE_ONE = new Set([
 
 /** Names that the worker gives its own queues and exchanges, after the prefix and a dot. */
 const OWN_NAME =
-  /^((session|health)\.command|router(\.(lock|expired|retry|pending|unassigned|wiring))?|dead-letter|worker\..+\.inbox|number\.\d+)$/;
+  /^((session|health)\.command|router(\.(lock|expired|retry|pending|parked|unassigned|wiring))?|dead-letter|worker\..+\.inbox|number\.\d+)$/;
 
 function queueFaults(settings: Partial<Settings>): CrossFault[] {
   const prefix = settings.RABBITMQ_PREFIX;

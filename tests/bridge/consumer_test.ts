@@ -80,6 +80,21 @@ Deno.test("consume() requeues to the head what its handler wants again", async (
   assert.deepEqual(test.deliveries.map(({ message }) => String(message.content)), ["a", "a", "a", "b"]);
 });
 
+Deno.test("consume() takes what its handler has put back itself for no fault", async () => {
+  await using test = await startConsumer((_delivery, count) => {
+    if (count <= 2) return "requeue";
+    throw new Error("a fault of the program");
+  });
+  await test.onlooker.publish("", "work", "a");
+  const dead = await test.onlooker.take(NAMES.deadLetter);
+  assert.equal(headerOf(dead, "x-dead-reason"), "handler_failed");
+  assert.deepEqual(
+    test.redelivered(),
+    [false, true, true, true],
+    "it was tried again before it was given up",
+  );
+});
+
 Deno.test("consume() keeps a dead letter whole, with the reason and where it came from", async () => {
   await using test = await startConsumer(() => ({ dead: "unknown_action" }));
   const { onlooker } = test;

@@ -66,6 +66,11 @@ Deno.test("declareTopology() makes the backend's queues plain and its own classi
     "whatsapp.message.send": {},
     "whatsapp.router.expired": classic,
     "whatsapp.router.lock": classic,
+    "whatsapp.router.parked": {
+      ...classic,
+      "x-dead-letter-exchange": "",
+      "x-dead-letter-routing-key": "whatsapp.router.pending",
+    },
     "whatsapp.router.pending": classic,
     "whatsapp.router.retry": {
       ...classic,

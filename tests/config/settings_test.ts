@@ -250,7 +250,14 @@ for (const [index, first] of Object.keys(QUEUE).entries()) {
 
 Deno.test("loadConfig() refuses queues with a name of the worker's own", async () => {
   for (
-    const name of ["session.command", "router.retry", "dead-letter", "worker.worker-1.inbox", "number.17"]
+    const name of [
+      "session.command",
+      "router.retry",
+      "router.parked",
+      "dead-letter",
+      "worker.worker-1.inbox",
+      "number.17",
+    ]
   ) {
     assert.deepEqual(inShort(await faultsOf(withValue("QUEUE_MESSAGE_STATUS", `whatsapp.${name}`))), [
       "20:22 reserved_queue",
