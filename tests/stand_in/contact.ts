@@ -55,6 +55,7 @@ export class Contact implements Endpoint {
   readonly companions: Map<number, Companion> = new Map();
   readonly deviceId = 0;
 
+  readonly #met = new Set<Contact>();
   #number: string;
   protected readonly hub: Hub;
   protected readonly signal: SignalPeer = new SignalPeer();
@@ -96,6 +97,17 @@ export class Contact implements Endpoint {
 
   get jid(): string {
     return `${this.#number}@s.whatsapp.net`;
+  }
+
+  /** The two have written to each other, one way or the other. */
+  meet(other: Contact): void {
+    this.#met.add(other);
+    other.#met.add(this);
+  }
+
+  /** Whether the two have written to each other. */
+  hasMet(other: Contact): boolean {
+    return this === other || this.#met.has(other);
   }
 
   get owner(): Contact {
@@ -154,6 +166,7 @@ export class Contact implements Endpoint {
   async send(toNumber: string, message: proto.IMessage, id: string = newId()): Promise<string> {
     const to = this.hub.directory.byNumber(toNumber);
     if (!to) throw new Error(`Nobody has the number ${toNumber} on this stand-in`);
+    this.meet(to);
     await this.#inTurn(() => this.#outgoing.send(id, to, message));
     return id;
   }

@@ -1,4 +1,5 @@
 /** What the stand-in can be told to do wrong. Everything is off until set, and `clear()` turns it off again. */
+import { Buffer } from "node:buffer";
 import { S_WHATSAPP_NET } from "@whiskeysockets/baileys";
 import type { BinaryNode } from "@whiskeysockets/baileys";
 import type { Flaw } from "./certificate.ts";
@@ -8,6 +9,7 @@ import { element } from "./nodes.ts";
 
 /** How many QR codes a real server offers before it gives up. */
 const REF_COUNT = 6;
+const TIMELOCK = 463;
 
 /**
  * The last stanza of a link, worded as WhatsApp's server words it, so that Baileys' `lastDisconnect` carries `code`.
@@ -62,8 +64,10 @@ export class Faults {
   loginRefusal: number | undefined;
   /** Clients that log in or register with an older revision of WhatsApp Web are refused with 405. */
   leastRevision: number | undefined;
-  /** The error every client message is refused with. */
+  /** The error every client message is refused with; 463: those to people the account has not been in touch with. */
   sendRefusal: number | undefined;
+  /** When 463 ends by itself, in ms since the epoch, which is a whole second; `null`: the server does not say, and it does not. */
+  timelockEndsAtMs: number | null | undefined;
   /** How far the server's clock is ahead of the machine's. */
   skewMs = 0;
   /** The error every request for a pairing code is refused with; with `"silence"` it is not answered. */
@@ -137,9 +141,26 @@ export class Faults {
     this.loginRefusal = reason ?? undefined;
   }
 
-  /** Refuses messages from now on, null takes them again; 463 is "account restricted from reaching new contacts". */
-  refuseSends(error: number | null = 463): void {
+  /**
+   * Refuses messages from now on, null takes them again; 463 is "account restricted from reaching new contacts".
+   *
+   * @param endsAtMs see {@link timelockEndsAtMs}; in an hour unless given. That it was lifted before is told to clients
+   */
+  refuseSends(error: number | null = 463, endsAtMs?: number | null): void {
+    const lifted = this.sendRefusal === TIMELOCK && error === null;
     this.sendRefusal = error ?? undefined;
+    this.timelockEndsAtMs = endsAtMs == null ? endsAtMs : Math.ceil(endsAtMs / 1000) * 1000;
+    if (!lifted) return;
+    for (const link of this.#links()) {
+      const data = { xwa2_notify_account_reachout_timelock: { is_active: false } };
+      const attrs = { op_name: "NotificationUserReachoutTimelockUpdate" };
+      link.companion?.notify("mex", "update", attrs, Buffer.from(JSON.stringify({ data })));
+    }
+  }
+
+  /** Whether accounts may write to nobody new at this moment. */
+  isTimelocked(nowMs: number): boolean {
+    return this.sendRefusal === TIMELOCK && nowMs < (this.timelockEndsAtMs ?? Infinity);
   }
 
   /** Leaves whoever has shaken hands without a word from now on, until {@link release}. */

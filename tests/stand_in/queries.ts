@@ -73,14 +73,16 @@ const appState: Answer = ({ request }) => {
 const graphQl: Answer = ({ hub, request }) => {
   const query = getBinaryNodeChild(request, "query")?.content;
   const text = query instanceof Uint8Array ? Buffer.from(query).toString() : "";
-  const restricted = hub.faults.sendRefusal === 463;
-  const until = String(Math.floor(hub.now() / 1000) + 3600);
+  const { timelockEndsAtMs } = hub.faults;
+  const restricted = hub.faults.isTimelocked(hub.now());
+  const endsAtS = Math.floor((timelockEndsAtMs ?? hub.now() + 3_600_000) / 1000);
+  const ends = timelockEndsAtMs === null ? {} : { time_enforcement_ends: String(endsAtS) };
   const data = text.includes("INDIVIDUAL_NEW_CHAT_MSG")
     ? { xwa2_message_capping_info: { total_quota: -1, used_quota: 0 } }
     : {
       xwa2_fetch_account_reachout_timelock: {
         is_active: restricted,
-        ...(restricted && { time_enforcement_ends: until, enforcement_type: "WEB_COMPANION_ONLY" }),
+        ...(restricted && { ...ends, enforcement_type: "WEB_COMPANION_ONLY" }),
       },
     };
   return [element("result", {}, Buffer.from(JSON.stringify({ data })))];

@@ -46,8 +46,14 @@ export function routeMessage(hub: Hub, link: Link, from: Companion, node: Binary
     const t = String(Math.floor(hub.now() / 1000));
     link.send(element("ack", { class: "message", id, from: to, t, ...(error && { error: String(error) }) }));
   };
-  if (hub.faults.sendRefusal !== undefined) return acknowledge(hub.faults.sendRefusal);
+  const { sendRefusal } = hub.faults;
+  if (sendRefusal === 463) {
+    const isTrusted = getBinaryNodeChild(node, "tctoken") !== undefined;
+    const isNew = chat !== undefined && !from.owner.hasMet(chat) && !isTrusted;
+    if (isNew && hub.faults.isTimelocked(hub.now())) return acknowledge(463);
+  } else if (sendRefusal !== undefined) return acknowledge(sendRefusal);
   if (!chat && !group) return acknowledge(404);
+  if (chat) from.owner.meet(chat);
   const deviceIdentity = getBinaryNodeChild(node, "device-identity")?.content as Uint8Array | undefined;
   const addressing = group?.addressing ?? (to.endsWith("@lid") ? "lid" : "pn");
   const devices = group ? groupCopies(hub, group, from, node) : copies(hub, node, to);
