@@ -1,7 +1,7 @@
 import type { Answers } from "./answers.ts";
 import type { Delivery, Handler, Outcome } from "./broker/consumer.ts";
 import { isExpiredSend } from "./broker/expired_sends.ts";
-import { EXPIRES_AT, readSend, ROUTED_AT } from "./broker/reader.ts";
+import { deadlineOf, readSend, ROUTED_AT } from "./broker/reader.ts";
 import { workerIdMatches } from "./contract/addresses.ts";
 import {
   isMessage,
@@ -28,6 +28,8 @@ export interface IntakeOptions {
   readonly answerWorker: (commandId: string | undefined) => Promise<void>;
   /** Hands a command to the worker that holds the number; `unroutable` when there is none. */
   readonly forwardToHolder: (numberId: string, delivery: Delivery) => Promise<"routed" | "unroutable">;
+  /** Takes a send out of the way of others for a while; resolves when the broker has it elsewhere. */
+  readonly park: (delivery: Delivery, forMs: number) => Promise<void>;
   /** How long a send may wait whose deadline got lost on the way. */
   readonly sendWaitMs: number;
   readonly now: () => number;
@@ -68,17 +70,19 @@ export class Intake {
 
   /** Handler of the numbers' queues: messages to send, and what else is to be done in their chats. */
   readonly takeSend: Handler = async (delivery) => {
-    const { sender, chatActions, sendWaitMs, now, signal } = this.#options;
+    const { sender, chatActions, park, sendWaitMs, now, signal } = this.#options;
     const command = readSend(delivery);
     if (!command.ok) return await this.#refuse(command, delivery, "send");
-    const { commandId, message: { properties: { messageId, headers } } } = delivery;
-    const deadline = Number(headers?.[EXPIRES_AT]);
-    const expiresAtMs = Number.isFinite(deadline) ? deadline : now() + sendWaitMs;
+    const { commandId, place, message: { properties: { messageId, priority, headers } } } = delivery;
+    const expiresAtMs = deadlineOf(delivery) ?? now() + sendWaitMs;
     // A send that is held while its channel dies comes again by itself: letting go of it frees its number's lease.
     const ended = AbortSignal.any([signal, delivery.lost]);
     if (isMessage(command.value)) {
-      const send = { command: command.value, commandId, expiresAtMs };
-      return await sender.send(send, ended) === "done" ? "ack" : "requeue";
+      const send = { command: command.value, commandId, expiresAtMs, priority, place };
+      const outcome = await sender.send(send, ended);
+      if (typeof outcome === "string") return outcome === "done" ? "ack" : "requeue";
+      await park(delivery, outcome.parkForMs);
+      return "ack";
     }
     const routedAtMs = Number(headers?.[ROUTED_AT]) || now();
     const action = { command: command.value, commandId, messageId, routedAtMs, expiresAtMs };

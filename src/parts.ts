@@ -8,6 +8,7 @@ import { inboxRole } from "./broker/inbox.ts";
 import { Leases } from "./broker/lease.ts";
 import { brokerNames, routingKey } from "./broker/names.ts";
 import { OutboxPublisher } from "./broker/outbox_publisher.ts";
+import { parkSend } from "./broker/parking.ts";
 import { forwardedProperties } from "./broker/publishing.ts";
 import { Reader } from "./broker/reader.ts";
 import { Unassigned } from "./broker/unassigned.ts";
@@ -33,6 +34,8 @@ import { type ActionTimings, ChatActions } from "./whatsapp/chats/chat_actions.t
 import { Inbound } from "./whatsapp/inbound/inbound.ts";
 import { AddressGuard } from "./whatsapp/media/address_guard.ts";
 import { OutgoingMedia } from "./whatsapp/media/outgoing.ts";
+import { Pacing } from "./whatsapp/pacing/pacing.ts";
+import type { Pace } from "./whatsapp/pacing/rules.ts";
 import { Sender } from "./whatsapp/outbound/sender.ts";
 import type { ProbeTimings } from "./whatsapp/vitals/probe.ts";
 import { MediaFetcher, type MediaTimings } from "./whatsapp/media/fetcher.ts";
@@ -64,6 +67,10 @@ export interface WorkerOptions {
   readonly sendHoldMs?: number;
   /** How long things that are done in chats may take. @default see {@link ActionTimings} */
   readonly chatActions?: Partial<ActionTimings>;
+  /** How long a send is parked at a time that its number may not hand over yet. @default 30 s */
+  readonly sendParkMs?: number;
+  /** The settings of the pace as they are at the moment. @default as in `settings` */
+  readonly paceSettings?: () => Pick<Settings, typeof PACE_KEYS[number]>;
   /** How long WhatsApp's page may take to say its version. @default 10 s */
   readonly webPageTimeoutMs?: number;
   /** How long what waits of media is waited for. @default see {@link MediaTimings} */
@@ -79,6 +86,27 @@ export interface WorkerOptions {
    * @default the start fails
    */
   readonly onStateAwaited?: (why: string) => void;
+}
+
+/** The settings that number the pace. */
+export const PACE_KEYS = [
+  "PACE_PER_MINUTE",
+  "PACE_PER_DAY",
+  "PACE_NEW_CONTACT_GAP",
+  "PACE_WARM_UP_DAYS",
+  "PACE_WARM_UP_START",
+  "PACE_TYPING",
+] as const;
+
+function paceOf(settings: Pick<Settings, typeof PACE_KEYS[number]>): Pace {
+  return {
+    perMinute: settings.PACE_PER_MINUTE,
+    perDay: settings.PACE_PER_DAY,
+    newContactGapMs: settings.PACE_NEW_CONTACT_GAP,
+    warmUpDays: settings.PACE_WARM_UP_DAYS,
+    warmUpStart: settings.PACE_WARM_UP_START,
+    typingMs: settings.PACE_TYPING,
+  };
 }
 
 /** Everything a worker consists of, wired and at rest. */
@@ -242,11 +270,20 @@ export function buildParts(options: WorkerOptions, database: Database) {
     sessionDir: settings.SESSION_DIR,
     webUrl: settings.WHATSAPP_WEB_URL,
   });
+  const pacing = new Pacing({
+    store,
+    pace: () => paceOf(options.paceSettings?.() ?? settings),
+    parkMs: options.sendParkMs,
+    sessionOf: (numberId) => sessions.get(numberId),
+    now,
+    telemetry,
+  });
   const sender = new Sender({
     store,
     receipts,
     media: outgoingMedia,
     guard,
+    pacing,
     sessionOf: (numberId) => sessions.get(numberId),
     messageTimeoutMs: settings.MESSAGE_TIMEOUT,
     maxAttempts: settings.MAX_RETRY_ATTEMPTS,
@@ -297,6 +334,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
     startedAtMs,
     sessions: () => sessions.all(),
     outbox: store.outbox,
+    pacing: () => pacing.report(),
     diskFailingForMs: () => store.room.failingForMs,
     brokerState: () => connection.state,
     isReader: () => reader.reading,
@@ -345,6 +383,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
         message.content,
         forwardedProperties(message),
       ),
+    park: (delivery, forMs) => parkSend({ channel: shared, names }, delivery, forMs),
     sendWaitMs,
     now,
     telemetry,

@@ -5,7 +5,8 @@ import { type Config, ConfigError, loadConfig, renderFaults, type Settings } fro
 import { EXIT } from "./exit_codes.ts";
 import { isJournal, Systemd } from "./health/systemd.ts";
 import { captureConsole, makeLog, ranked } from "./log.ts";
-import { makeReload } from "./reload.ts";
+import { PACE_KEYS } from "./parts.ts";
+import { makeReload, type Reloadable } from "./reload.ts";
 import { StoreError } from "./store/database.ts";
 import { VERSION } from "./version.ts";
 import { startWorker } from "./worker.ts";
@@ -38,13 +39,25 @@ export async function runWorker({ envFile }: { envFile: string | undefined }): P
   });
   const unhandledFaults = countUnhandledFaults(log);
   const told = toldToStop(log);
-  const reloadable = { LOG_LEVEL: ({ LOG_LEVEL: level }: Settings) => void (log.level = level) };
+  let paceSettings = settings;
+  const setPace = (wanted: Settings) => void (paceSettings = wanted);
+  const reloadable: Reloadable = {
+    LOG_LEVEL: ({ LOG_LEVEL: level }) => void (log.level = level),
+    ...Object.fromEntries(PACE_KEYS.map((key) => [key, setPace])),
+  };
   onHangup(makeReload({ load, settings, reloadable, log }));
   captureConsole(log);
   const systemd = Systemd.of(supervising, log);
   try {
     const worker = await Promise.race([
-      startWorker({ settings, version: VERSION, log, unhandledFaults, ...systemd?.patience }),
+      startWorker({
+        settings,
+        version: VERSION,
+        log,
+        unhandledFaults,
+        paceSettings: () => paceSettings,
+        ...systemd?.patience,
+      }),
       told,
     ]);
     // Told to stop while it was still starting: nothing is in hand, and what is on disk survives any end.

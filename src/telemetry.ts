@@ -13,6 +13,8 @@ export interface Telemetry {
   command(action: string, outcome: string, tookMs: number): void;
   /** A send is settled: `accepted` by WhatsApp, `repeated` and therefore not sent again, or the code of its failure. */
   sent(type: string, result: string): void;
+  /** A send waited for its number's pace, this long from when it was the first of its queue; `reason` as it was last. */
+  paced(reason: string, waitedMs: number): void;
   /** WhatsApp's server has taken a message, this long after it was handed to the socket. */
   acknowledged(tookMs: number): void;
   /** A message sent has come this far. */

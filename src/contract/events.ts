@@ -66,6 +66,11 @@ export const workerReport = z.looseObject({
   uptime: z.number().min(0),
   memory: z.record(z.string(), z.number().min(0)),
   outbox: z.looseObject({ depth: count, oldestAgeMs: count.nullable() }),
+  pacing: z.exactOptional(z.looseObject({
+    waiting: count,
+    byReason: z.record(word, count),
+    numbers: z.array(z.looseObject({ numberId: rowId, reason: word, until: moment, waiting: count })),
+  })),
   broker: z.looseObject({ state: word }),
   whatsapp: z.looseObject({ version: z.string().nullable() }),
 });

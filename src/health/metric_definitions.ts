@@ -4,6 +4,7 @@ import type { SessionAction } from "../contract/commands.ts";
 import { CHAT_ACTION_TYPES, MESSAGE_TYPES } from "../contract/messages.ts";
 import { RECEIVED_TYPES } from "../contract/received_fields.ts";
 import type { RefusalCode } from "../contract/parsed.ts";
+import type { PaceReason } from "../whatsapp/pacing/rules.ts";
 import type { SendStatus } from "../store/ledger.ts";
 import type { ActionCode } from "../whatsapp/chats/failures.ts";
 import { FAILURE_CODES } from "../whatsapp/outbound/failure_codes.ts";
@@ -14,6 +15,8 @@ import type { Instruments } from "./instruments.ts";
 
 /** Most of what is measured takes milliseconds; what waits for a network or a broker may take as long as an outage. */
 const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120, 600];
+/** What waits for a pace may do so for a second or for a day. */
+const PACE_BUCKETS_S = [0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 28800, 86400];
 /** A timer is hardly ever on time to the millisecond. */
 const DELAY_BUCKETS_S = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
 /** How often the delay of the event loop is measured. */
@@ -71,6 +74,17 @@ const COMMAND_OUTCOMES = namesOf(
     not_done: true,
   } satisfies Record<CommandOutcome | ActionCode, true>,
 );
+/** What sends wait for although their number is connected. */
+export const PACE_REASONS = Object.keys(
+  {
+    per_minute: true,
+    per_day: true,
+    warm_up: true,
+    new_contact_gap: true,
+    typing: true,
+    restricted: true,
+  } satisfies Record<PaceReason, true>,
+) as PaceReason[];
 const STATUSES = namesOf(
   { SENT: true, DELIVERED: true, READ: true, PLAYED: true, FAILED: true } satisfies Record<
     Exclude<SendStatus, "PENDING">,
@@ -131,6 +145,12 @@ export function counted(make: Instruments) {
       "whatsapp_worker_sends_total",
       "Commands to send a message that were settled: accepted by WhatsApp, repeated (not sent again), or the code they failed with",
       { type: MESSAGE_TYPES, result: SEND_RESULTS },
+    ),
+    paceDuration: make.histogram(
+      "whatsapp_worker_pace_wait_seconds",
+      "How long sends waited for their number's pace, from when each was the first of its queue, by what it waited for last",
+      PACE_BUCKETS_S,
+      { reason: PACE_REASONS },
     ),
     ackDuration: make.histogram(
       "whatsapp_worker_send_ack_duration_seconds",
@@ -194,6 +214,11 @@ export function gauges(make: Instruments) {
       "Media of messages that came in which are still to be fetched",
     ),
     mediaBytes: make.gauge("whatsapp_worker_media_bytes", "Size of the media received that are kept"),
+    sendsWaiting: make.gauge(
+      "whatsapp_worker_sends_waiting",
+      "Sends that wait for their number's pace, the first of each queue and those behind it, by what the first waits for",
+      { reason: PACE_REASONS },
+    ),
     outboxEvents: make.gauge("whatsapp_worker_outbox_events", "Events that wait for the broker"),
     outboxAge: make.gauge(
       "whatsapp_worker_outbox_oldest_age_seconds",

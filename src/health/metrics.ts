@@ -11,6 +11,7 @@ import {
   DELAY_INTERVAL_MS,
   eventLabel,
   gauges,
+  PACE_REASONS,
   STATES,
 } from "./metric_definitions.ts";
 import type { WorkerStatus } from "./worker_status.ts";
@@ -82,6 +83,10 @@ export class Metrics implements Telemetry {
     if (result === "repeated") this.#counted.duplicates({ direction: "out" });
   }
 
+  paced(reason: string, waitedMs: number): void {
+    this.#counted.paceDuration({ reason }, waitedMs);
+  }
+
   acknowledged(tookMs: number): void {
     this.#counted.ackDuration({}, tookMs);
   }
@@ -111,13 +116,14 @@ export class Metrics implements Telemetry {
     this.#counted.deadLetters({ reason });
   }
 
-  #read({ version, outbox, broker, disk, memory, whatsapp, unhandledFaults }: WorkerStatus): void {
+  #read({ version, outbox, pacing, broker, disk, memory, whatsapp, unhandledFaults }: WorkerStatus): void {
     const { workerId, sessions, isReady, startedAtMs } = this.#options;
     const set = this.#gauges;
     const all = sessions();
     const countOf = (state: string) => all.filter((session) => session.state === state).length;
     for (const state of STATES) set.sessions({ state }, countOf(state));
     set.undecryptableMessages({}, all.reduce((sum, { health }) => sum + health.vitals.undecryptable, 0));
+    for (const reason of PACE_REASONS) set.sendsWaiting({ reason }, pacing.byReason[reason] ?? 0);
     set.outboxEvents({}, outbox.depth);
     set.outboxAge({}, (outbox.oldestAgeMs ?? 0) / 1000);
     for (const state of BROKER_STATES) set.brokerState({ state }, Number(state === broker.state));

@@ -1,5 +1,6 @@
 import type { WiringReport } from "../broker/session_wiring.ts";
 import type { Outbox } from "../store/outbox.ts";
+import type { PacingReport } from "../whatsapp/pacing/pacing.ts";
 import type { Session } from "../whatsapp/session/session.ts";
 
 /** What a worker knows of itself. */
@@ -14,6 +15,8 @@ export interface WorkerStatusSources {
   readonly startedAtMs: number;
   readonly sessions: () => readonly Session[];
   readonly outbox: Outbox;
+  /** The sends that wait for their number's pace. */
+  readonly pacing: () => Promise<PacingReport>;
   /** For how long nothing could be written; `undefined` while all is well. */
   readonly diskFailingForMs: () => number | undefined;
   readonly brokerState: () => string;
@@ -54,6 +57,7 @@ export function workerStatus(sources: WorkerStatusSources) {
         depth,
         oldestAgeMs: oldestAtMs === undefined ? null : Math.max(0, sources.now() - oldestAtMs),
       },
+      pacing: await sources.pacing(),
       disk: diskStatus(sources.diskFailingForMs()),
       broker: {
         state: sources.brokerState(),

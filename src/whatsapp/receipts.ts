@@ -52,9 +52,11 @@ export class Receipts {
   /**
    * A send is about to be handed to WhatsApp: writes that down. `answered`: it has been there before, and a receipt that
    * came meanwhile has told so; handing it over again would be one more repeat, and would tell its statuses anew.
+   *
+   * @param further what is to be durable with it
    */
-  begin(record: SendRecord): Promise<"begun" | "answered"> {
-    return this.#inTurn(() => this.#begin(record));
+  begin(record: SendRecord, further: readonly Statement[] = []): Promise<"begun" | "answered"> {
+    return this.#inTurn(() => this.#begin(record, further));
   }
 
   /**
@@ -86,13 +88,13 @@ export class Receipts {
     );
   }
 
-  async #begin(record: SendRecord): Promise<"begun" | "answered"> {
+  async #begin(record: SendRecord, further: readonly Statement[]): Promise<"begun" | "answered"> {
     const current = await this.#store.ledger.find(record.numberId, record.fingerprint);
     if (current?.final) {
       await this.#answerAlso(current, record);
       return "answered";
     }
-    await this.#store.commit(this.#store.ledger.recording(record));
+    await this.#store.commit([...this.#store.ledger.recording(record), ...further]);
     return "begun";
   }
 

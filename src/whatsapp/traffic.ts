@@ -2,6 +2,7 @@ import type { CacheStore, proto, WAMessage, WAMessageKey } from "@whiskeysockets
 import type { Logger } from "pino";
 import type { Announcer } from "../announcer.ts";
 import type { SessionRecord } from "../store/session_records.ts";
+import type { Statement } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { type Call, Calls } from "./inbound/calls.ts";
@@ -14,6 +15,7 @@ import type { Receipts } from "./receipts.ts";
 import { findSent, retryCounts } from "./resends.ts";
 import type { Effect } from "./signal/signal_keys.ts";
 import type { Socket } from "./socket/socket.ts";
+import { person } from "./identities.ts";
 import { Transmissions } from "./transmissions.ts";
 import type { Vitals } from "./vitals/vitals.ts";
 
@@ -81,12 +83,18 @@ export class Traffic extends Transmissions {
     const known = await identified(message, socket);
     const { statements, received } = await inbound.taking(known, this.#recipient(socket));
     return {
-      statements: [...statements, ...this.awaitedContent.settling(known)],
+      statements: [...statements, ...this.awaitedContent.settling(known), ...this.#meeting(known)],
       done: () => {
         announcer.announced();
         this.#count(received);
       },
     };
+  }
+
+  /** Whoever is in a chat with the number, and has written or was written to, is nobody new. */
+  #meeting({ key: { remoteJid, remoteJidAlt } }: WAMessage): Statement[] {
+    const { store } = this.#context;
+    return store.contacts.meeting(this.#owner.record.numberId, person(remoteJid, remoteJidAlt).names);
   }
 
   /** A message could not be decrypted. Resolves when that is durable. */

@@ -155,6 +155,7 @@ async function workerSocket(url: string, store: Store): Promise<() => Promise<vo
     retryCounts: { get: () => undefined, set: () => {}, del: () => {}, flushAll: () => {} },
     log,
     events: {
+      onRefusedNew: () => {},
       onQr: () => {},
       onOpen: () => opened.resolve(),
       onClose: ({ reason }) => opened.reject(new Error(`The socket was closed: ${reason}`)),

@@ -18,6 +18,7 @@ function restingMetrics(): Metrics {
   const status = {
     version: "0.0.0-test",
     outbox: { depth: 3, oldestAgeMs: 1_500 },
+    pacing: { waiting: 4, byReason: { per_day: 4 }, numbers: [] },
     disk: { state: "failing", failingForMs: 1 },
     broker: { state: "blocked", reader: false },
     whatsapp: { version: "2.3000.1", versionSource: "built in" },
@@ -49,6 +50,7 @@ Deno.test("whatever words are told, the series stay those that are listed", asyn
     metrics.media(f);
     metrics.published(g, number);
     metrics.deadLetter(a);
+    metrics.paced(b, number);
   };
   tell(["?", "?", "?", "?", "?", "?", "?"], 1);
   const before = [...(await samples(metrics)).keys()];
@@ -194,6 +196,10 @@ function alertCases(rules: string): string {
     series("ill", sends, "0+1x70", 'type="TEXT", result="expired"'),
     series("ill", "whatsapp_worker_sessions", "1x70", 'state="banned"'),
     series("ill", "whatsapp_worker_ready", "0x70"),
+    series("well", "whatsapp_worker_sends_waiting", "0x70", 'reason="restricted"'),
+    series("ill", "whatsapp_worker_sends_waiting", "3x70", 'reason="restricted"'),
+    series("well", "whatsapp_worker_sends_waiting", "5+0x20 0x50", 'reason="per_day"'),
+    series("ill", "whatsapp_worker_sends_waiting", "0+1x70", 'reason="per_day"'),
   ].join("");
   const goesOff: Record<string, boolean> = {
     WhatsappWorkerDown: false,
@@ -203,6 +209,8 @@ function alertCases(rules: string): string {
     WhatsappWorkerNoReader: false,
     WhatsappWorkerNumberBanned: true,
     WhatsappWorkerSendsFail: true,
+    WhatsappWorkerSendsRestricted: true,
+    WhatsappWorkerSendsHeldBack: true,
     WhatsappWorkerNothingDelivered: true,
   };
   // With a name and a count alone: the words of each alert stand in the file.

@@ -1,7 +1,17 @@
 import { strict as assert } from "node:assert";
 import { sharedBroker } from "../rabbitmq/shared.ts";
 import { pair, type Stack, startStack } from "../stack.ts";
-import { answer, assertNoErrorsLogged, event, FRIEND, LINE, sendText, settled } from "./steps.ts";
+import {
+  answer,
+  assertNoErrorsLogged,
+  event,
+  FRIEND,
+  liftRestriction,
+  LINE,
+  restricted,
+  sendText,
+  settled,
+} from "./steps.ts";
 
 const broker = await sharedBroker();
 
@@ -134,7 +144,8 @@ Deno.test("A send WhatsApp refuses has failed with its code, and may be tried ag
   assert.deepEqual([body.code, body.retryable], ["restricted_from_new_contacts", true]);
   assert.equal(stack.standIn.stats.messages, 1, "refused once is refused");
 
-  stack.standIn.faults.refuseSends(null);
+  await restricted(stack, LINE);
+  await liftRestriction(stack, LINE);
   const retried = await answer(stack, await sendText(stack, LINE, 5, "refused"), "SENT");
   const { id } = await stack.standIn.contact(FRIEND).next();
   assert.equal(retried.body.whatsappMessageId, id);

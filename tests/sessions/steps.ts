@@ -46,12 +46,13 @@ export async function stateOf(stack: Stack, line: Line): Promise<Record<string, 
   return body;
 }
 
-/** Sends a text to {@link FRIEND}. @returns the AMQP `message_id` of the command */
+/** Sends a text to {@link FRIEND}, with other fields if given. @returns the AMQP `message_id` of the command */
 export function sendText(
   { backend }: Stack,
   { numberId }: Line,
   messageId: number | undefined,
   content: string,
+  fields: Record<string, unknown> = {},
 ): Promise<string> {
   return backend.send({
     ...(messageId === undefined ? {} : { messageId }),
@@ -60,7 +61,26 @@ export function sendText(
     content,
     type: "TEXT",
     mediaUrl: null,
+    ...fields,
   });
+}
+
+/** Waits until the number is known to be restricted from writing to new contacts. @returns until when, in ms */
+export async function restricted(stack: Stack, line: Line): Promise<number | null> {
+  const { body } = await health(stack, line, "HEALTHY", "restricted");
+  return (body.vitals as { reachoutTimelockUntil: number | null }).reachoutTimelockUntil;
+}
+
+/** Has WhatsApp lift the restriction, and waits until the number is known to be free of it. */
+export async function liftRestriction(stack: Stack, { numberId }: Line): Promise<void> {
+  const toldBefore = stack.backend.received.length;
+  stack.standIn.faults.refuseSends(null);
+  await stack.backend.next(
+    (received) =>
+      received.body.action === "number_health" && received.body.numberId === numberId &&
+      received.body.warnings === undefined && stack.backend.received.indexOf(received) >= toldBefore,
+    { describe: "a number without a restriction" },
+  );
 }
 
 /** The next answer to the command with this AMQP `message_id`. */

@@ -97,7 +97,7 @@ Deno.test("Handovers are counted back from the latest, within a span, and forgot
   assert.equal(await handovers.latestToNew("6", { ...span, fromMs: first + 200_001 }), undefined);
 
   await store.commit(store.handovers.counting(send(1, { numberId: "7" }), false));
-  await prune(store, first + 2 * DAY_MS + 240_000, forever);
+  await prune(store, { mediaKeepMs: 0, mediaKeepBytes: 0 }, first + 2 * DAY_MS + 240_000, forever);
   assert.equal(await handovers.nthLatest("6", 10, span), first + 240_000);
   assert.equal(await handovers.nthLatest("6", 11, span), undefined);
   assert.equal(await handovers.nthLatest("7", 1, span), clock.now);

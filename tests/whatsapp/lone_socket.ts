@@ -14,6 +14,7 @@ export async function loneSocket(url: string, options: Partial<SocketOptions> = 
   const closed = Promise.withResolvers<Closure>();
   const shown = Promise.withResolvers<string>();
   const events: SocketEvents = {
+    onRefusedNew: () => {},
     onQr: ({ qr }) => shown.resolve(qr),
     onOpen: () => {},
     onClose: closed.resolve,

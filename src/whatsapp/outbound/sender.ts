@@ -11,6 +11,8 @@ import type { AddressGuard } from "../media/address_guard.ts";
 import type { OutgoingMedia } from "../media/outgoing.ts";
 import type { Receipts, SendFailure } from "../receipts.ts";
 import { isConnectedBy } from "../session/await_connection.ts";
+import { type Admission, type PacedSend, type Pacing } from "../pacing/pacing.ts";
+import { ALONE, type Place } from "../pacing/place.ts";
 import type { Session } from "../session/session.ts";
 import type { Transmission } from "../transmissions.ts";
 import { compose } from "./compose.ts";
@@ -36,6 +38,10 @@ export interface Send {
   readonly commandId: string | undefined;
   /** When it is of no use any more, in ms since the epoch. */
   readonly expiresAtMs: number;
+  /** As the broker has it. @default 0 */
+  readonly priority?: number | undefined;
+  /** @default nothing can pass it */
+  readonly place?: Place | undefined;
 }
 
 /** Options of {@link Sender}. */
@@ -45,6 +51,7 @@ export interface SenderOptions {
   readonly media: OutgoingMedia;
   /** Says which hosts may be asked for what a message names. */
   readonly guard: AddressGuard;
+  readonly pacing: Pacing;
   /** The session of a number, if this worker holds it. */
   readonly sessionOf: (numberId: string) => Session | undefined;
   /** How long WhatsApp's server may take to acknowledge a message. */
@@ -62,6 +69,9 @@ export interface SenderOptions {
 /** `accepted` by WhatsApp's server; `repeated`: answered as before; `later`; or the code of its {@link SendFailure}. */
 type Settlement = string;
 
+/** What becomes of a send that is not settled. */
+type Postponement = "later" | { readonly parkForMs: number };
+
 /** Sends messages, each with one effect however often its command comes. */
 export class Sender {
   readonly #options: SenderOptions;
@@ -72,17 +82,18 @@ export class Sender {
 
   /**
    * Carries out one send. `done`: its outcome is durable. `later`: its number is not connected and it is to be taken
-   * from the queue again.
+   * from the queue again. Else it is to be taken out of the way of others for so long.
    */
-  async send(send: Send, signal: AbortSignal): Promise<"done" | "later"> {
+  async send(send: Send, signal: AbortSignal): Promise<"done" | Postponement> {
     const settlement = await this.#settle(send, signal);
-    if (settlement === "later") return "later";
+    if (settlement === "later" || typeof settlement === "object") return settlement;
     this.#options.telemetry?.sent(send.command.type, settlement);
     return "done";
   }
 
-  async #settle({ command, commandId, expiresAtMs }: Send, signal: AbortSignal): Promise<Settlement> {
-    const { receipts, sessionOf, holdMs = HOLD_MS, now, telemetry } = this.#options;
+  async #settle(send: Send, signal: AbortSignal): Promise<Settlement | Postponement> {
+    const { command, commandId, expiresAtMs } = send;
+    const { receipts, pacing, sessionOf, holdMs = HOLD_MS, now, telemetry } = this.#options;
     const record = await this.#recordOf(command, commandId);
     if (record.final) return await this.#repeat(record);
 
@@ -92,6 +103,7 @@ export class Sender {
     const heldUntilMs = Math.min(now() + holdMs, expiresAtMs);
     let transmission: Transmission = { outcome: "disconnected" };
     let unmade: SendFailure | undefined;
+    let admission: Admission | undefined = isHandedOver(record) ? ADMITTED : undefined;
     for (let attempt = 1; attempt <= this.#options.maxAttempts; attempt++) {
       if (attempt > 1) await delay(RETRY_PAUSE_MS, undefined, { signal }).catch(() => {});
       if (!(await isConnectedBy(session, heldUntilMs, { now, signal }))) {
@@ -105,6 +117,10 @@ export class Sender {
       // Not by what was read before the wait: receipts may have come first when the link did.
       const socket = session.openSocket;
       if (socket === undefined) continue;
+      admission ??= await pacing.admit(pacedSend(pending, send), session, signal);
+      if (admission.outcome === "fail") return await this.#fail(pending, admission.failure);
+      if (admission.outcome === "park") return { parkForMs: admission.forMs };
+      if (admission.outcome === "later") return "later";
       let composition: Composition;
       try {
         composition = await this.#composed(pending, { command, socket, log: session.log, signal });
@@ -125,7 +141,8 @@ export class Sender {
         content: proto.Message.encode(message).finish(),
         ...(remarks === undefined ? {} : { remarksJson: stringifyJson(remarks) }),
       };
-      if (await receipts.begin(pending) === "answered") return "accepted";
+      if (await receipts.begin(pending, admission.counting()) === "answered") return "accepted";
+      admission = ADMITTED;
       const handedOverAt = performance.now();
       const sentAtMs = now();
       transmission = await session.transmit(record.chat, message, {
@@ -161,8 +178,12 @@ export class Sender {
     const record = await this.#recordOf(command, commandId);
     const settlement = record.final
       ? await this.#repeat(record)
-      : await this.#fail(record, cause === "expired" ? expiry(record) : withoutSession(record));
+      : await this.#fail(record, cause === "expired" ? await this.#expiry(record) : withoutSession(record));
     this.#options.telemetry?.sent(command.type, settlement);
+  }
+
+  async #expiry(record: SendRecord): Promise<SendFailure> {
+    return isHandedOver(record) ? UNCONFIRMED : await this.#options.pacing.failureOf(record) ?? EXPIRED;
   }
 
   async #repeat(record: SendRecord): Promise<Settlement> {
@@ -218,6 +239,16 @@ export class Sender {
     const { store, media, guard, now } = this.#options;
     return await compose(command, { numberId, store, media, guard, now, ...context });
   }
+}
+
+/** It has been counted before. */
+const ADMITTED: Admission = { outcome: "go", counting: () => [] };
+
+function pacedSend(
+  record: SendRecord,
+  { command, expiresAtMs, priority = 0, place = ALONE }: Send,
+): PacedSend {
+  return { record, command, expiresAtMs, priority, place };
 }
 
 const EXPIRED: SendFailure = {

@@ -233,8 +233,15 @@ export class Run {
         onMediaUpdate: (update) => this.#context.media.answered(standing.record.numberId, update),
         onRoundTrip: (ms) => this.#roundTrip(ms, socket),
         onTimelock: (timelock) => {
-          standing.vitals.timelock(timelock);
-          traffic.inTurn("telling of a restriction", () => standing.tellNews());
+          const noted = standing.vitals.timelock(timelock);
+          traffic.inTurn("telling of a restriction", async () => {
+            await noted;
+            await standing.tellNews();
+          });
+        },
+        onRefusedNew: () => {
+          const noted = standing.vitals.refusedNew();
+          traffic.inTurn("noting a restriction", () => noted);
         },
       },
     });
@@ -288,7 +295,8 @@ export class Run {
     this.#retries.opened();
     standing.vitals.opened();
     const news = this.#exchange.opened() ? [] : standing.event(this.connectedFields);
-    await standing.enter("connected", [...statements, ...news]);
+    const linking = this.#context.store.handovers.linking(standing.record.numberId);
+    await standing.enter("connected", [...statements, ...news, ...linking]);
     standing.log.info("connected to WhatsApp");
     const socket = this.#socket;
     // Not waited for: it takes two seconds for each message. It never rejects.

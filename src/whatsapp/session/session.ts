@@ -55,6 +55,11 @@ export class Session {
     return this.#standing.health;
   }
 
+  /** Until when the number may write to nobody new, in ms since the epoch; `Infinity`: nobody knows; 0: it may. */
+  get restrictedUntilMs(): number {
+    return this.#standing.vitals.restrictedUntilMs;
+  }
+
   get log(): Logger {
     return this.#standing.log;
   }

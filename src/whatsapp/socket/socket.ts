@@ -111,6 +111,8 @@ export interface SocketEvents {
   onRoundTrip(ms: number): void;
   /** WhatsApp said whether the number may write to new people. */
   onTimelock(timelock: ReachoutTimelock): void;
+  /** WhatsApp refused a message to somebody new; called before {@link onAck} is. */
+  onRefusedNew(): void;
 }
 
 /** Options of {@link openSocket}. */
@@ -145,6 +147,8 @@ export interface Socket {
   readonly identities: Identities;
   /** By JID, while a message to one is written: Baileys takes them from here instead of asking again. */
   readonly groups: Map<string, GroupMetadata>;
+  /** Asks whether the number may write to new people; the answer comes to {@link SocketEvents.onTimelock}. */
+  askReachout(): void;
   /** A message was not answered in time: probes the socket at once. */
   doubt(): void;
   /**
@@ -253,6 +257,7 @@ export function openSocket(options: SocketOptions): Socket {
 
   const askReachout = watchReachout(baileys, {
     onTimelock: (timelock) => events.onTimelock(timelock),
+    onRefused: () => events.onRefusedNew(),
     isOver: () => ended,
     log,
   });
@@ -346,6 +351,7 @@ export function openSocket(options: SocketOptions): Socket {
     },
     identities: new Identities(auth.keys),
     groups,
+    askReachout,
     doubt: () => probe.doubt(),
     end: stop,
   };

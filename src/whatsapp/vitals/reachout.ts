@@ -9,6 +9,8 @@ const RESTRICTED_FROM_NEW_CONTACTS = "463";
 export interface ReachoutOptions {
   /** WhatsApp said whether the number may write to new people: asked, or of its own accord. */
   readonly onTimelock: (timelock: ReachoutTimelock) => void;
+  /** WhatsApp refused a message to somebody new. For how long it will, and whether it is for that, is about to be asked. */
+  readonly onRefused: () => void;
   readonly isOver: () => boolean;
   readonly log: Logger;
 }
@@ -19,7 +21,10 @@ export interface ReachoutOptions {
  *
  * @returns asks now
  */
-export function watchReachout(baileys: WASocket, { onTimelock, isOver, log }: ReachoutOptions): () => void {
+export function watchReachout(
+  baileys: WASocket,
+  { onTimelock, onRefused, isOver, log }: ReachoutOptions,
+): () => void {
   let asking = false;
   const ask = async () => {
     if (asking || isOver()) return;
@@ -36,7 +41,9 @@ export function watchReachout(baileys: WASocket, { onTimelock, isOver, log }: Re
     if (reachoutTimeLock !== undefined && !isOver()) onTimelock(reachoutTimeLock);
   });
   baileys.ws.on("CB:ack,class:message", ({ attrs }: { attrs: Record<string, string | undefined> }) => {
-    if (attrs.error === RESTRICTED_FROM_NEW_CONTACTS) ask();
+    if (attrs.error !== RESTRICTED_FROM_NEW_CONTACTS || isOver()) return;
+    onRefused();
+    ask();
   });
   return ask;
 }

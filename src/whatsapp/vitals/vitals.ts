@@ -76,7 +76,9 @@ export class Vitals {
   /** Recalls what was known before the restart. */
   async load(): Promise<void> {
     const { store, numberId } = this.#options;
-    const { phoneSeenAtMs, phoneWatchedSinceMs, undecryptable } = await store.vitals.read(numberId);
+    const { phoneSeenAtMs, phoneWatchedSinceMs, undecryptable, restrictedUntilMs = 0 } = await store.vitals
+      .read(numberId);
+    this.#timelockUntilMs = restrictedUntilMs;
     this.#phoneSeenAtMs = phoneSeenAtMs;
     this.#phoneNotedAtMs = phoneSeenAtMs ?? 0;
     this.#phoneWatchedSinceMs = phoneWatchedSinceMs;
@@ -124,12 +126,30 @@ export class Vitals {
     this.#deafSockets++;
   }
 
-  /** WhatsApp said whether the number may write to people it has not written to before. */
-  timelock({ isActive, timeEnforcementEnds }: ReachoutTimelock): void {
-    this.#timelockUntilMs = isActive ? timeEnforcementEnds?.getTime() ?? Infinity : 0;
+  /** WhatsApp said whether the number may write to people it has not written to before. Resolves when that is durable. */
+  async timelock({ isActive, timeEnforcementEnds }: ReachoutTimelock): Promise<void> {
+    const noted = this.#restrict(isActive ? timeEnforcementEnds?.getTime() ?? Infinity : 0);
     this.#timelockToldAtMs = this.#options.now();
     this.#timelockTold.resolve();
     this.#timelockTold = Promise.withResolvers();
+    await noted;
+  }
+
+  /** WhatsApp refused a message to somebody new: until it has said more, the next one would fare no better. */
+  async refusedNew(): Promise<void> {
+    if (this.restrictedUntilMs === 0) await this.#restrict(Infinity);
+  }
+
+  /** Until when the number may write to nobody new, in ms since the epoch; `Infinity`: nobody knows; 0: it may. */
+  get restrictedUntilMs(): number {
+    return this.#timelockUntilMs > this.#options.now() ? this.#timelockUntilMs : 0;
+  }
+
+  async #restrict(untilMs: number): Promise<void> {
+    const { store, numberId } = this.#options;
+    const changes = untilMs !== this.#timelockUntilMs;
+    this.#timelockUntilMs = untilMs;
+    if (changes) await store.vitals.noteRestriction(numberId, untilMs === 0 ? undefined : untilMs);
   }
 
   /**
@@ -170,19 +190,19 @@ export class Vitals {
     this.#phoneMissed = unseen;
     return [
       ...(unseen ? ["phone_unseen" as const] : []),
-      ...(this.#timelockUntilMs > nowMs ? ["restricted" as const] : []),
+      ...(this.restrictedUntilMs > 0 ? ["restricted" as const] : []),
     ];
   }
 
   /** The vitals as they are now. */
   report(): VitalsReport {
-    const untilMs = this.#timelockUntilMs;
+    const untilMs = this.restrictedUntilMs;
     return {
       lastStanzaAt: this.#lastStanzaAtMs ?? null,
       lastMessageAt: this.#lastMessageAtMs ?? null,
       keepaliveRoundTripMs: this.#roundTripMs === undefined ? null : Math.round(this.#roundTripMs * 10) / 10,
       prekeyCount: this.#prekeyCount ?? null,
-      reachoutTimelockUntil: untilMs > this.#options.now() && untilMs !== Infinity ? untilMs : null,
+      reachoutTimelockUntil: untilMs > 0 && untilMs !== Infinity ? untilMs : null,
       phoneSeenAt: this.#phoneSeenAtMs ?? null,
       undecryptable: this.#undecryptable,
       deafSockets: this.#deafSockets,

@@ -62,6 +62,7 @@ async function link(): Promise<Linked> {
       const opened = Promise.withResolvers<void>();
       const closed = Promise.withResolvers<Closure>();
       const events: SocketEvents = {
+        onRefusedNew: () => {},
         onQr: ({ qr }) => void standIn.phone(PHONE).scan(qr),
         onOpen: () => opened.resolve(),
         onClose: closed.resolve,

@@ -78,30 +78,35 @@ Deno.test("Vitals write down a sign of the phone once an hour", async () => {
   assert.equal(await seen(), test.clock.now);
 });
 
-Deno.test("Vitals warn of a restriction until it ends, or is lifted, or for as long as WhatsApp names no end", () => {
+Deno.test("Vitals warn of a restriction until it ends, or is lifted, or for as long as WhatsApp names no end", async () => {
   using test = measuring();
   const { vitals, clock } = test;
   const told = () => [vitals.warnings, vitals.report().reachoutTimelockUntil];
   const endMs = clock.now + HOUR_MS;
-  vitals.timelock({ isActive: true, timeEnforcementEnds: new Date(endMs) });
+  const recalled = async () => (await test.recalled()).restrictedUntilMs;
+  await vitals.timelock({ isActive: true, timeEnforcementEnds: new Date(endMs) });
   assert.deepEqual(told(), [["restricted"], endMs]);
+  // It says more than that there is a restriction.
+  await vitals.refusedNew();
+  assert.deepEqual([vitals.restrictedUntilMs, await recalled()], [endMs, endMs]);
   clock.now = endMs;
   assert.deepEqual(told(), [[], null]);
-  vitals.timelock({ isActive: true });
+  await vitals.refusedNew();
+  assert.deepEqual([told(), await recalled()], [[["restricted"], null], Infinity]);
+  await vitals.timelock({ isActive: true });
   assert.deepEqual(told(), [["restricted"], null]);
-  vitals.timelock({ isActive: false });
-  assert.deepEqual(told(), [[], null]);
+  await vitals.timelock({ isActive: false });
+  assert.deepEqual([told(), await recalled()], [[[], null], 0]);
 });
 
 Deno.test("Vitals.forget() leaves nothing of the phone to the next device", async () => {
   using test = measuring();
   test.phoneSigns();
-  test.vitals.timelock({ isActive: true });
+  await test.vitals.timelock({ isActive: true });
   test.vitals.forget();
   test.clock.now += 13 * DAY_MS;
   assert.deepEqual(test.vitals.warnings, []);
   assert.equal(test.vitals.report().phoneSeenAt, null);
-  await Promise.resolve();
 });
 
 Deno.test("Vitals.timelockUntilMs() waits for what WhatsApp says after a refusal, and no longer than it is asked to", async () => {
