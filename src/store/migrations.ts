@@ -11,8 +11,8 @@ import { message } from "./migrations/0010_message.ts";
 import { media } from "./migrations/0011_media.ts";
 import { recipient } from "./migrations/0012_recipient.ts";
 import { pace } from "./migrations/0013_pace.ts";
-import { remarks } from "./migrations/0015_remarks.ts";
-import { undecryptable } from "./migrations/0016_undecryptable.ts";
+import { remarks } from "./migrations/0014_remarks.ts";
+import { undecryptable } from "./migrations/0015_undecryptable.ts";
 
 /** Schema changes in order: the state folder's `PRAGMA user_version` is how many of them it has seen. Only ever append. */
 export const MIGRATIONS: readonly string[] = [
