@@ -35,13 +35,13 @@ export function sessionName(numberId: Id, phoneNumber: string): string {
 }
 
 /**
- * Reads whom to send to: a phone number, or a `…@s.whatsapp.net`, `@c.us`, `@lid` or `@g.us` address. A device part
- * is dropped (messages go to people), `@c.us` becomes `@s.whatsapp.net`.
+ * Reads whom to send to: a phone number, or a `…@s.whatsapp.net`, `@c.us`, `@lid` or `@g.us` address, with spaces
+ * anywhere. A device part is dropped (messages go to people), `@c.us` becomes `@s.whatsapp.net`.
  *
  * @returns the JID to send to, or undefined for anything else
  */
 export function recipientJid(text: string): string | undefined {
-  const [user = "", server, ...rest] = text.split("@");
+  const [user = "", server, ...rest] = text.replace(SPACES, "").split("@");
   if (rest.length > 0) return undefined;
   const person = user.replace(/:\d{1,5}$/, "");
   switch (server?.toLowerCase()) {

@@ -10,6 +10,7 @@ import * as fields from "./fields.ts";
 import {
   CHAT_ACTION_KINDS,
   type ChatAction,
+  COMPOSITE_FIELDS,
   type Message,
   MESSAGE_FIELDS,
   MESSAGE_KINDS,
@@ -112,24 +113,19 @@ export function readSessionCommand(body: Record<string, unknown>): Parsed<Sessio
   return parsed.ok ? { ok: true, value: { action, ...parsed.value } } : parsed;
 }
 
+const NUMBER_FIELDS: FieldNames = { ...MESSAGE_FIELDS, action: ["action"] };
+
 /**
  * Reads what is to be sent from a number or done in its chats. What is done may be named by `action` as well as by `type`.
  * Refuses `unknown_type`, and `invalid_command` with the field at fault.
  */
 export function readNumberCommand(body: Record<string, unknown>): Parsed<NumberCommand> {
-  const picked = pickFields(body, { ...MESSAGE_FIELDS, action: ["action"] });
-  const { action, ...values } = picked.values;
-  const chatAction = chatActionOf(action);
-  if (values["type"] === undefined && chatAction !== undefined) values["type"] = chatAction;
-  const type = knownType(values["type"]);
-  const schema = type === undefined ? UNKNOWN_KIND : ALL_KINDS[type]!;
-  const found = { ...picked, values: type === undefined ? values : { ...values, type } };
-  const parsed = readFields(
-    schema,
-    found,
-    type === undefined || type in MESSAGE_KINDS ? "send the message" : type,
-  );
-  return parsed.ok || action === undefined ? parsed : { ...parsed, about: aboutOf(picked) };
+  const picked = pickFields(body, NUMBER_FIELDS, COMPOSITE_FIELDS);
+  const written = picked.values["type"] ?? chatActionOf(picked.values["action"]);
+  const type = knownType(written);
+  if (type === undefined) return readFields(UNKNOWN_KIND, picked, "send the message");
+  const found = { ...picked, values: { ...picked.values, type } };
+  return readFields(ALL_KINDS[type]!, found, type in MESSAGE_KINDS ? "send the message" : `do ${type}`);
 }
 
 /** Whether a body of the session queue is for a number's queue: it asks for something to be done in a chat. */

@@ -24,8 +24,15 @@ export type FieldNames = Readonly<Record<string, readonly string[]>>;
 /**
  * Collects fields from `data` and from the top of a body. The inner value wins over the outer one, under whatever
  * name: the outer `sessionId` is the backend's row id, the inner one is meant for the worker.
+ *
+ * @param composite the fields that hold lists and objects: of those, empty ones count as absent too, and so does what is
+ * null or `""` inside
  */
-export function pickFields(body: Record<string, unknown>, names: FieldNames): Picked {
+export function pickFields(
+  body: Record<string, unknown>,
+  names: FieldNames,
+  composite: ReadonlySet<string> = new Set(),
+): Picked {
   const inner = own(body, "data");
   const places = [
     ...(isRecord(inner) ? [{ record: inner, prefix: "data." }] : []),
@@ -33,10 +40,14 @@ export function pickFields(body: Record<string, unknown>, names: FieldNames): Pi
   ];
   const picked: Picked = { values: {}, paths: {} };
   for (const [field, [preferred, ...aliases]] of Object.entries(names)) {
+    const given = composite.has(field) ? givenWithin : givenItself;
     const candidates = places.flatMap(({ record, prefix }) =>
-      [preferred ?? field, ...aliases].map((name) => ({ value: own(record, name), path: prefix + name }))
+      [preferred ?? field, ...aliases].map((name) => ({
+        value: given(own(record, name)),
+        path: prefix + name,
+      }))
     );
-    const found = candidates.find(({ value }) => value !== undefined && value !== null && value !== "");
+    const found = candidates.find(({ value }) => value !== undefined);
     picked.paths[field] = found?.path ?? preferred ?? field;
     if (found) picked.values[field] = found.value;
   }
@@ -44,6 +55,20 @@ export function pickFields(body: Record<string, unknown>, names: FieldNames): Pi
     picked.values["data"] = inner;
   }
   return picked;
+}
+
+/** A value, or undefined for what counts as absent. */
+const givenItself = (value: unknown): unknown => value === null || value === "" ? undefined : value;
+
+/** A value without what counts as absent inside it. Items of lists stay, so that their places are as they were written. */
+function givenWithin(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    return value.length === 0 ? undefined : value.map((item) => givenWithin(item) ?? item);
+  }
+  if (!isRecord(value)) return givenItself(value);
+  const entries = Object.entries(value).map(([name, part]) => [name, givenWithin(part)] as const)
+    .filter(([, part]) => part !== undefined);
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
 
 function own(record: Record<string, unknown>, name: string): unknown {
@@ -72,49 +97,68 @@ export function readBy<T>(
   }).meta(meta);
 }
 
-/** Text, or a whole number as its digits. */
-export const textOf = (value: unknown) =>
-  typeof value === "string" ? value : Number.isSafeInteger(value) ? String(value) : undefined;
+/** Longer text is no number, name or address; what takes text apart would take long over it. */
+const LONGEST_WORD = 256;
+
+/** Short text, or a whole number as its digits. */
+export const textOf = (value: unknown) => {
+  if (typeof value === "string") return value.length <= LONGEST_WORD ? value : undefined;
+  return Number.isSafeInteger(value) ? String(value) : undefined;
+};
 
 function timeOf(value: unknown): number | undefined {
-  const timeMs = typeof value === "string" && !/^\d{1,16}$/.test(value)
-    ? z.iso.datetime({ offset: true }).safeParse(value).success ? Date.parse(value) : undefined
+  const text = typeof value === "string" ? textOf(value)?.trim() : undefined;
+  const timeMs = z.iso.datetime({ offset: true }).safeParse(text).success
+    ? Date.parse(text!)
     : wholeNumberUpTo(8.64e15)(value);
   return timeMs === undefined || Number.isNaN(timeMs) ? undefined : timeMs;
 }
 
 /** A whole number from 0 to `limit`, also as its digits. */
 export const wholeNumberUpTo = (limit: number) => (value: unknown): number | undefined => {
-  const number = typeof value === "string" && /^\d{1,16}$/.test(value) ? Number(value) : value;
+  const digits = typeof value === "string" ? textOf(value)?.trim() : undefined;
+  const number = digits !== undefined && /^\d{1,16}$/.test(digits) ? Number(digits) : value;
   return typeof number === "number" && Number.isSafeInteger(number) && number >= 0 && number <= limit
     ? number
     : undefined;
 };
 
-const matching = (read: (value: unknown) => string | undefined, pattern: RegExp) => (value: unknown) => {
-  const text = read(value)?.trim();
-  return text !== undefined && pattern.test(text) ? text : undefined;
-};
+const DIGITS = "\\d{1,20}";
+const LARGEST_ID = 18446744073709551615n;
 
 /** The id of a number: a row id with every digit. */
 export const numberId = readBy(
   (value) => isRowId(value) ? value : undefined,
-  "must be a whole number from 0 to 18446744073709551615, or a string of its digits",
-  { type: ["integer", "string"], description: "The number's id, 64 bits at most" },
+  `must be a whole number from 0 to ${LARGEST_ID}, or a string of its digits`,
+  {
+    type: ["integer", "string"],
+    minimum: 0,
+    pattern: `^${DIGITS}$`,
+    description: "Your id of the number that sends, of 64 bits at most",
+  },
 );
 
 /** An id that is only echoed. */
 export const echoedId = readBy(
   (value) => isEchoableId(value) ? value : undefined,
-  "must be a whole number from 0 to 18446744073709551615, or up to 128 printable characters",
-  { type: ["integer", "string"], description: "Your id of it; comes back with every answer, digit by digit" },
+  `must be a whole number from 0 to ${LARGEST_ID}, or up to 128 printable characters`,
+  {
+    type: ["integer", "string"],
+    minimum: 0,
+    minLength: 1,
+    maxLength: 128,
+    description: "Your id of it. Comes back with every answer, of the same JSON type and with every digit",
+  },
 );
 
 /** A phone number, to E.164 digits without `+`. */
 export const phoneNumber = readBy(
   (value) => parsePhoneNumber(textOf(value) ?? ""),
   "must be a phone number in international form, 7 to 15 digits",
-  { type: ["string", "integer"], description: "A phone number in international form, with or without +" },
+  {
+    type: ["string", "integer"],
+    description: "A phone number in international form, with or without +, with spaces or without",
+  },
 );
 
 /** A recipient, to its JID. */
@@ -125,6 +169,19 @@ export const recipient = readBy(
     type: ["string", "integer"],
     description:
       "A phone number in international form, or a ...@s.whatsapp.net, @c.us, @lid or @g.us address",
+  },
+);
+
+/** A person, to the JID. */
+export const person = readBy(
+  (value) => {
+    const jid = recipientJid(textOf(value) ?? "");
+    return jid?.endsWith("@g.us") ? undefined : jid;
+  },
+  "must be a phone number in international form or a ...@s.whatsapp.net, @c.us or @lid address",
+  {
+    type: ["string", "integer"],
+    description: "A phone number in international form, or a ...@s.whatsapp.net, @c.us or @lid address",
   },
 );
 
@@ -140,11 +197,14 @@ export const group = readBy(
 
 /** A worker's id or its bare number, to text. */
 export const workerId = readBy(
-  matching(textOf, /^[A-Za-z0-9._-]{1,64}$/),
+  (value) => {
+    const id = textOf(value)?.trim();
+    return id !== undefined && /^[A-Za-z0-9._-]{1,64}$/.test(id) ? id : undefined;
+  },
   "must be a worker id: up to 64 letters, digits, dots, underscores and hyphens",
   {
     type: ["string", "integer"],
-    description: "Read and not looked at: a send goes to whoever has the number",
+    description: "Read, and of no effect: whoever has the number does it",
   },
 );
 
@@ -158,6 +218,7 @@ export const timeMs = readBy(
   "must be milliseconds since the epoch, or an ISO 8601 time with its offset",
   {
     type: ["integer", "string"],
+    minimum: 0,
     description: "When it is of no use any more: milliseconds since the epoch, or ISO 8601 with an offset",
   },
 );
@@ -165,11 +226,15 @@ export const timeMs = readBy(
 /** An AMQP priority. */
 export const priority = readBy(wholeNumberUpTo(255), "must be a whole number from 0 to 255", {
   type: ["integer", "string"],
+  minimum: 0,
+  maximum: 255,
   description: "1 passes the number's other sends, 2 and more does not wait for its pace either",
 });
 
-/** Text, or null when absent. */
-export const text = z.string("must be text").nullable().default(null);
+/** What a kind makes no use of: text as it is, anything else as null. Nothing is refused. */
+export const unused = z.unknown().default(null).transform((value) =>
+  typeof value === "string" ? value : null
+);
 
 /** `data` stands among the picked fields only when it is none; see {@linkcode pickFields}. */
 export const noData = z.exactOptional(z.never("must be an object"));
@@ -191,37 +256,52 @@ const aboutSchema = z.object({
   Object.fromEntries(Object.entries(about).filter(([, value]) => value !== undefined)) as About
 );
 
+/** A sentence names no more faults than these; a list can have as many as it has items. */
+const MOST_FAULTS = 10;
+
 /**
- * Reads picked fields by a schema. Refusals name every field at fault in one sentence, and the first one in `field`.
+ * Reads picked fields by a schema. Refusals name every field at fault in one sentence, where it stands in the body and
+ * with the value that it has there, and the first one in `field`.
  *
  * @param task what cannot be done then, completing "Cannot …": `create`, `send`
  */
 export function readFields<T>(schema: z.ZodType<T>, picked: Picked, task: string): Parsed<T> {
   const result = schema.safeParse(picked.values);
   if (result.success) return { ok: true, value: result.data };
-  const reasons = result.error.issues.map((issue) => {
-    const [name, ...inside] = issue.path;
-    const field = String(name);
-    const path = (picked.paths[field] ?? field) + pathInside(inside);
-    const value = inside.reduce(valueAt, picked.values[field]);
-    const code = issue.code === "custom" ? issue.params?.["code"] as RefusalCode | undefined : undefined;
-    return {
-      field: (picked.paths[field] ?? field).replace(/^data\./, ""),
-      code: value === undefined ? undefined : code,
-      text: value === undefined
-        ? `'${path}' is missing`
-        : `'${path}' ${issue.message}: current value is ${quote(value)}`,
-    };
-  });
-  const [first] = reasons;
+  const issues = result.error.issues.flatMap(innermost);
+  const faults = issues.slice(0, MOST_FAULTS).map((issue) => faultOf(issue, picked));
+  const [first] = faults;
+  const more = issues.length - faults.length;
   return {
     ok: false,
     code: first?.code ?? "invalid_command",
-    ...(first && { field: first.field }),
-    error: `Cannot ${task} as ${reasons.map(({ text }) => text).join(", ")}`,
+    ...(first && { field: first.path.replace(/^data\./, "") }),
+    error: `Cannot ${task} as ${faults.map(({ path, rule }) => `'${path}' ${rule}`).join(", ")}` +
+      (more > 0 ? `, and ${more} more` : ""),
     about: aboutOf(picked),
   };
 }
+
+function faultOf(issue: z.core.$ZodIssue, { values, paths }: Picked) {
+  const [name, ...inside] = issue.path;
+  const field = String(name);
+  const path = (paths[field] ?? field) + pathInside(inside);
+  const value = inside.reduce(valueAt, values[field]);
+  if (value === undefined) return { path, rule: "is missing" };
+  const code = issue.code === "custom" ? issue.params?.["code"] as RefusalCode | undefined : undefined;
+  return { path, rule: `${issue.message}: current value is ${quote(value)}`, code };
+}
+
+/** Where one of several forms is expected: what is wrong by the first of them that the value's JSON type fits. */
+function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const fitting = issue.errors.map((errors) => errors.flatMap(innermost))
+    .find((errors) => !errors.some(isOfType));
+  return fitting?.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })) ?? [issue];
+}
+
+const isOfType = ({ code, path }: z.core.$ZodIssue) =>
+  path.length === 0 && (code === "invalid_type" || code === "invalid_union");
 
 const pathInside = (path: readonly PropertyKey[]) =>
   path.map((part) => typeof part === "number" ? `[${part}]` : `.${String(part)}`).join("");

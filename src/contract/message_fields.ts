@@ -5,106 +5,168 @@
  */
 
 import * as z from "zod";
-import { recipientJid } from "./addresses.ts";
-import { phoneNumber, readBy, textOf, wholeNumberUpTo } from "./fields.ts";
-import { isRecord } from "./json.ts";
+import { person, phoneNumber, readBy, textOf, wholeNumberUpTo } from "./fields.ts";
 
-/** One instead of a list of one. */
-const asList = (value: unknown) => Array.isArray(value) || value === undefined ? value : [value];
+/** The most characters of a text: WhatsApp's own limit. */
+const LONGEST_TEXT = 65_536;
 
-/** Text with something in it. */
-export const filledText = z.string("must be text").regex(/\S/, "must not be blank");
+const trimmed = (longest: number) =>
+  z.string("must be text").trim().max(longest, {
+    error: `must have at most ${longest} characters`,
+    abort: true,
+  });
+
+/** One line, without control characters. */
+const line = (longest: number) =>
+  z.string("must be text").trim().regex(
+    new RegExp(`^[^\\p{Cc}\\p{Zl}\\p{Zp}]{1,${longest}}$`, "u"),
+    `must be a line of at most ${longest} characters`,
+  );
+
+/** A list, to which one by itself is the same as a list of it. */
+function listOf<T extends z.ZodType>(
+  item: T,
+  { least = 0, most, what }: { least?: number; most: number; what: string },
+) {
+  const many = z.array(item, `must be ${what}, or a list`)
+    .min(least, `must have at least ${least}`)
+    .max(most, `must have at most ${most}`);
+  const one = item.transform((value) => [value as z.output<T>]);
+  return z.union([many, one], `must be ${what}, or a list`);
+}
+
+const longText = z.string("must be text").max(LONGEST_TEXT, {
+  error: `must have at most ${LONGEST_TEXT} characters`,
+  abort: true,
+});
+
+const filledText = longText.regex(/\S/, "must not be blank");
+
+/** The text of a message that is one. */
+export const messageText = filledText.describe("The text");
+
+const textOrNone = longText.nullable().default(null);
+
+/** What stands below a medium; null when nothing does. */
+export const caption = textOrNone.describe("The caption");
+
+/** The name of a document, or what stands below one that has a name. */
+export const documentText = textOrNone.describe("The file's name; with a fileName, the caption");
+
+/** What a poll asks. */
+export const question = filledText.describe("The question");
+
+/** What a text becomes. */
+export const newText = filledText.describe("The new text");
+
+const notAUrl = "must be an http or https URL, a data: URL, or a path relative to BACKEND_API_URL";
 
 /** Where a medium is; null when it is given otherwise. */
-export const mediaUrl = z.string("must be text").regex(
-  /^\s*(?:https?:\/\/|data:|(?![a-z][a-z0-9+.-]*:|\/\/)\S)/i,
-  "must be an http or https URL, a data: URL, or a path relative to BACKEND_API_URL",
+export const mediaUrl = z.string("must be text").trim().regex(
+  /^(?:https?:\/\/[^\s/]|data:[^,]{0,256},|(?![a-z][a-z0-9+.-]{0,63}:|\/\/)\S)/i,
+  notAUrl,
 ).nullable().default(null).describe(
-  "An http or https URL, a data: URL, or a path relative to BACKEND_API_URL, which is asked with BACKEND_API_KEY",
+  "Where the medium is: an http or https URL, a data: URL, or a path relative to BACKEND_API_URL, which is asked " +
+    "with BACKEND_API_KEY. One of mediaUrl and mediaBase64 is needed",
 );
 
+/** Whether text is base64, of either alphabet, in one line or many. Of the length of a medium: one pass, no backtracking. */
+function isBase64(text: string): boolean {
+  const end = text.search(/[^A-Za-z0-9+/_-]/);
+  const digits = end === -1 ? text.length : end;
+  const rest = text.slice(digits);
+  if (/\s/.test(rest)) return isBase64(text.replace(/\s+/g, ""));
+  return /^={0,2}$/.test(rest) && digits > 0 && digits % 4 !== 1;
+}
+
 /** Bytes in base64, with the alphabet of URLs or the plain one. */
-export const base64 = z.string("must be base64 text").regex(
-  /^(?=[\s\S])[A-Za-z0-9+/_\s-]*={0,2}\s*$/,
-  "must be base64",
-).describe("Bytes in base64");
+const base64 = z.string("must be base64 text").refine(isBase64, "must be base64");
+
+/** The bytes of a medium. */
+export const mediaBase64 = base64.describe("The bytes of the medium in base64, instead of mediaUrl");
+
+/** A picture to be shown until the medium is there. */
+export const thumbnail = base64.describe("A small JPEG in base64, shown until the medium is there");
 
 /** A MIME type, with parameters or without. */
-export const mimeType = z.string("must be text").regex(
+export const mimeType = trimmed(255).regex(
   /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:\s*;\s*[\w!#$&^.+-]+=(?:[\w!#$&^.+-]+|"[^"\\\r\n]*"))*$/,
   "must be a MIME type such as image/png",
 ).describe("What the medium is said to be; its own bytes are believed more");
 
 /** The name of a file, without a path. */
-export const fileName = z.string("must be text").regex(
-  /^(?!\.{1,2}$)[^/\\\p{C}\p{Zl}\p{Zp}]{1,255}$/u,
+export const fileName = z.string("must be text").trim().regex(
+  /^(?!\.{1,2}$)[^/\\\p{Cc}\p{Zl}\p{Zp}]{1,255}$/u,
   "must be a file's name, without a path, of at most 255 characters",
-).describe("The name the recipient sees; without it content is the name");
+).describe("The name that the recipient sees");
+
+const FLAGS: Readonly<Record<string, boolean>> = { true: true, false: false, 1: true, 0: false };
+
+function flagOf(value: unknown): boolean | undefined {
+  const word = typeof value === "boolean" ? String(value) : textOf(value)?.trim().toLowerCase() ?? "";
+  return Object.hasOwn(FLAGS, word) ? FLAGS[word] : undefined;
+}
 
 /** True or false, also as text. */
-export const flag = readBy(
-  (value) =>
-    typeof value === "boolean"
-      ? value
-      : ({ true: true, false: false } as Record<string, boolean>)[String(value)],
-  "must be true or false",
-  { type: ["boolean", "string"] },
-);
+const flag = (description: string) =>
+  readBy(flagOf, "must be true or false", { type: ["boolean", "string", "integer"], description });
 
-/** A person, to the JID. */
-const person = readBy(
-  (value) => {
-    const jid = recipientJid(textOf(value) ?? "");
-    return jid?.endsWith("@g.us") ? undefined : jid;
-  },
-  "must be a phone number in international form or a ...@s.whatsapp.net, @c.us or @lid address",
-  { type: ["string", "integer"] },
-);
+/** Whether a video is shown as a GIF. */
+export const gif = flag("Whether it is played silently and over again, as a GIF");
+
+/** Whether audio is a voice note. */
+export const ptt = flag("Whether it is a voice note");
 
 /** People that are mentioned; the text names each as @ and the digits of the address. */
-export const mentions = z.array(person, "must be a list").max(1024, "must have at most 1024 people").describe(
+export const mentions = listOf(person, { most: 1024, what: "somebody" }).describe(
   "People to be told that they are meant; content names each of them as @ with the digits of the address",
 );
 
-const whatsappId = z.string("must be the id of a message").regex(
+const whatsappId = z.string("must be the id of a message").trim().regex(
   /^[\w.:=-]{1,128}$/,
   "must be WhatsApp's id of a message",
-);
+).describe("WhatsApp's id of the message");
 
-/** A message by WhatsApp's id, or with what the worker would else have to know of it. */
-export const reference = z.preprocess(
-  (value) => typeof value === "string" ? { messageId: value } : value,
-  z.object({
-    messageId: whatsappId,
-    fromMe: z.exactOptional(flag),
-    participant: z.exactOptional(person),
-    body: z.exactOptional(z.string("must be text")),
-  }, "must be WhatsApp's id of a message, or an object with it in messageId"),
-).describe(
-  "A message: its WhatsApp id (messageId of what came in, whatsappMessageId of what was sent). For one that the worker " +
-    "does not know, an object with messageId, fromMe, in a group the participant who wrote it, and body, its text",
-);
+const fullReference = z.object({
+  messageId: whatsappId,
+  fromMe: z.exactOptional(flag("Whether the number sent it itself")),
+  participant: z.exactOptional(person.meta({ description: "Who wrote it, in a group" })),
+  body: z.exactOptional(longText.describe("Its text")),
+}, "must be WhatsApp's id of a message, or an object with it in messageId");
 
 /** A message that is meant by another. */
-export type MessageReference = z.output<typeof reference>;
+export type MessageReference = z.output<typeof fullReference>;
 
-/** One message or several. */
-export const references = z.preprocess(
-  asList,
-  z.array(reference).min(1, "must name a message").max(1000, "must name at most 1000 messages"),
-).describe("Messages, one or a list, each as in target");
+/** A message by WhatsApp's id, or with what the worker would else have to know of it. */
+const reference = z.union([
+  fullReference,
+  whatsappId.transform((messageId): MessageReference => ({ messageId })),
+], "must be WhatsApp's id of a message, or an object with it in messageId");
 
-/** Degrees, as a number or its text. */
-const degrees = (limit: number, what: string) =>
+const OF_REFERENCE =
+  "its WhatsApp id (messageId of what came in, whatsappMessageId of what was sent); of one that the worker does not " +
+  "know, an object with messageId, fromMe, in a group the participant who wrote it, and body, its text";
+
+/** The message that is answered. */
+export const quoted = reference.describe(`The message it answers: ${OF_REFERENCE}`);
+
+/** The message that something is done to. */
+export const target = reference.describe(`The message that is meant: ${OF_REFERENCE}`);
+
+/** The messages that something is done to. */
+export const targets = listOf(reference, { least: 1, most: 1000, what: "WhatsApp's id of a message" })
+  .describe(`The messages that are meant, one or a list, each as: ${OF_REFERENCE}`);
+
+/** Degrees, as a number or its text, also as Java writes small ones (`5.0E-5`). */
+const degrees = (limit: number, description: string) =>
   readBy(
     (value) => {
-      const number = typeof value === "string" && /^[+-]?\d{1,3}(?:\.\d{1,20})?$/.test(value)
-        ? Number(value)
-        : value;
+      const text = typeof value === "string" ? textOf(value)?.trim() ?? "" : "";
+      const number = /^[+-]?\d{1,3}(?:\.\d{1,20})?(?:e-?\d{1,3})?$/i.test(text) ? Number(text) : value;
       return typeof number === "number" && Math.abs(number) <= limit ? number : undefined;
     },
     `must be degrees from -${limit} to ${limit}`,
-    { type: ["number", "string"], description: what },
+    { type: ["number", "string"], minimum: -limit, maximum: limit, description },
   );
 
 /** Degrees north. */
@@ -112,70 +174,88 @@ export const latitude = degrees(90, "Degrees north");
 /** Degrees east. */
 export const longitude = degrees(180, "Degrees east");
 
-/** A short text. */
-export const label = z.string("must be text").max(1000, "must have at most 1000 characters");
+/** What is at a place. */
+export const placeName = trimmed(1000).describe("What the place is called");
+/** Where a place is, for people. */
+export const placeAddress = trimmed(1000).describe("Its address");
 
-const oneLine = (most: number) =>
-  z.string("must be text").regex(
-    new RegExp(`^(?=.*\\S)[^\\p{Cc}\\p{Zl}\\p{Zp}]{1,${most}}$`, "u"),
-    `must be a line of at most ${most} characters`,
-  );
-
-const contactCard = z.object({
-  name: oneLine(200),
-  phoneNumbers: z.array(phoneNumber, "must be a list").min(1, "must have a number").max(20),
-  organization: z.exactOptional(oneLine(200)),
-  email: z.exactOptional(oneLine(200)),
-}, "must be an object with name and phoneNumber");
+const phoneNumbers = listOf(phoneNumber, { least: 1, most: 20, what: "a phone number" });
 
 /** Somebody's card. */
-export type ContactCard = z.output<typeof contactCard>;
+export interface ContactCard {
+  readonly name: string;
+  /** E.164 digits without `+`. */
+  readonly phoneNumbers: string[];
+  readonly organization?: string;
+  readonly email?: string;
+}
 
-/** A card as a backend writes it: `phoneNumber` for one number. */
-const writtenCard = z.preprocess((value) => {
-  if (!isRecord(value)) return value;
-  const { phoneNumber, ...card } = value;
-  return phoneNumber === undefined || "phoneNumbers" in card
-    ? card
-    : { ...card, phoneNumbers: [phoneNumber] };
-}, contactCard);
+const contactCard = z.object({
+  name: line(200).describe("Who it is"),
+  phoneNumber: z.exactOptional(phoneNumber),
+  phoneNumbers: z.exactOptional(phoneNumbers.describe("Instead of phoneNumber: several")),
+  organization: z.exactOptional(line(200).describe("Where they work")),
+  email: z.exactOptional(line(200).describe("An e-mail address")),
+}, "must be an object with name and phoneNumber").transform(
+  ({ phoneNumber, phoneNumbers, ...card }, context): ContactCard => {
+    const numbers = phoneNumbers ?? (phoneNumber === undefined ? undefined : [phoneNumber]);
+    if (numbers !== undefined) return { ...card, phoneNumbers: numbers };
+    context.addIssue({ code: "custom", path: ["phoneNumber"] });
+    return z.NEVER;
+  },
+);
 
 /** One card or several. */
-export const contactCards = z.preprocess(
-  asList,
-  z.array(writtenCard).min(1, "must name somebody").max(50, "must name at most 50 people"),
-).describe("Cards, one or a list: name, phoneNumber or phoneNumbers, organization, email");
+export const contactCards = listOf(contactCard, {
+  least: 1,
+  most: 50,
+  what: "an object with name and phoneNumber",
+}).describe("Somebody's card, or a list of cards");
 
+const MOST_CODE_UNITS_OF_EMOJI = 64;
 const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
 
-/** One emoji; null takes the reaction back. */
-export const emoji = z.string("must be text").refine(
-  (text) =>
+function isEmoji(text: string): boolean {
+  return text.length <= MOST_CODE_UNITS_OF_EMOJI &&
     [...segmenter.segment(text)].length === 1 &&
-    /[\p{Emoji_Presentation}\p{Extended_Pictographic}\p{Regional_Indicator}\u20e3]/u.test(text),
+    /[\p{Emoji_Presentation}\p{Extended_Pictographic}\p{Regional_Indicator}\u20e3]/u.test(text);
+}
+
+/** One emoji; null takes the reaction back. */
+export const emoji = z.string("must be text").trim().refine(
+  isEmoji,
   "must be one emoji, or empty to take the reaction back",
 ).nullable().default(null).describe("One emoji; empty or absent takes the reaction back");
 
 /** What can be chosen in a poll. */
-export const pollOptions = z.array(oneLine(100), "must be a list").min(2, "must have at least 2 options")
+export const pollOptions = z.array(line(100), "must be a list").min(2, "must have at least 2 options")
   .max(12, "must have at most 12 options")
   .refine((options) => new Set(options).size === options.length, "must not have an option twice")
-  .describe("2 to 12 different options");
+  .describe("2 to 12 different lines of text");
 
 /** How many options may be chosen. */
 export const selectableCount = readBy(wholeNumberUpTo(12), "must be a whole number from 0 to 12", {
   type: ["integer", "string"],
+  minimum: 0,
+  maximum: 12,
   description: "How many options may be chosen, 1 unless given; 0 for as many as there are",
 });
 
+const shownPreview = z.object({
+  title: line(300).describe("The title"),
+  description: z.exactOptional(trimmed(1000).describe("What stands below the title")),
+  url: z.exactOptional(
+    trimmed(2048).pipe(z.url({ protocol: /^https?$/, error: "must be an http or https URL" }))
+      .describe("What it leads to; by default the first link in content"),
+  ),
+}, "must be true, false, or an object with a title");
+
 /** Whether a text shows what its link leads to, or what it is to show. */
 export const linkPreview = z.union([
-  flag,
-  z.object({
-    title: oneLine(300),
-    description: z.exactOptional(label),
-    url: z.exactOptional(z.url({ protocol: /^https?$/, error: "must be an http or https URL" })),
+  shownPreview,
+  readBy(flagOf, "must be true, false, or an object with a title", {
+    type: ["boolean", "string", "integer"],
   }),
-], "must be true, false, or an object with a title").describe(
-  "true: the page of the first link in content is asked for its title; or title, description and url to be shown",
+]).describe(
+  "true: the page of the first link in content is asked for its title; or what is to be shown of it. No preview by default",
 );

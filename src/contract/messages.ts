@@ -42,6 +42,17 @@ export const MESSAGE_FIELDS: FieldNames = {
   workerId: ["workerId"],
 };
 
+/** Those of them that hold lists and objects. */
+export const COMPOSITE_FIELDS: ReadonlySet<string> = new Set([
+  "mentions",
+  "quoted",
+  "linkPreview",
+  "contacts",
+  "options",
+  "target",
+  "targets",
+]);
+
 const ofNumber = {
   data: head.noData,
   messageId: z.exactOptional(head.echoedId),
@@ -53,62 +64,77 @@ const ofQueue = {
   workerId: z.exactOptional(head.workerId),
 };
 
-/** A kind of message, of which `specific` are the fields that others do not have. */
-function kind<const T extends string, S extends z.ZodRawShape>(type: T, specific: S) {
+/** A kind of message: what it is for, and the fields that others do not have. */
+function message<const T extends string, S extends z.ZodRawShape>(type: T, description: string, specific: S) {
   return z.object({
     ...ofNumber,
     to: head.recipient,
     type: z.literal(type),
-    content: head.text,
-    mediaUrl: head.text,
+    content: head.unused,
+    mediaUrl: head.unused,
     ...ofQueue,
-  }).extend(specific);
+  }).extend(specific).describe(description);
 }
 
-const content = { content: fields.filledText };
-const reply = { mentions: z.exactOptional(fields.mentions), quoted: z.exactOptional(fields.reference) };
+const reply = { mentions: z.exactOptional(fields.mentions), quoted: z.exactOptional(fields.quoted) };
 const medium = {
   mediaUrl: fields.mediaUrl,
-  mediaBase64: z.exactOptional(fields.base64),
+  mediaBase64: z.exactOptional(fields.mediaBase64),
   mimeType: z.exactOptional(fields.mimeType),
   ...reply,
 };
+const thumbnail = { thumbnail: z.exactOptional(fields.thumbnail) };
+const target = { target: fields.target };
+
 /** A medium has one source. */
 function withSource<S extends z.ZodType<{ mediaUrl: string | null; mediaBase64?: string }>>(schema: S): S {
   return schema.superRefine(({ mediaUrl, mediaBase64 }, context) => {
-    if ((mediaUrl === null) !== (mediaBase64 === undefined)) return;
-    const message = "must not stand beside mediaUrl, which has the medium too";
-    context.addIssue({
-      code: "custom",
-      ...(mediaUrl === null ? { path: ["mediaUrl"] } : { path: ["mediaBase64"], message }),
-    });
+    if (mediaUrl === null && mediaBase64 === undefined) {
+      context.addIssue({ code: "custom", path: ["mediaUrl"] });
+    }
+    if (mediaUrl !== null && mediaBase64 !== undefined) {
+      const message = "must not stand beside mediaUrl, which has the medium too";
+      context.addIssue({ code: "custom", path: ["mediaBase64"], message });
+    }
   });
 }
 
-const thumbnail = { thumbnail: z.exactOptional(fields.base64) };
-const target = { target: fields.reference };
-
 /** Every kind of message that can be sent, by its type. */
 export const MESSAGE_KINDS = {
-  TEXT: kind("TEXT", { ...content, ...reply, linkPreview: z.exactOptional(fields.linkPreview) }),
-  IMAGE: withSource(kind("IMAGE", { ...medium, ...thumbnail })),
-  VIDEO: withSource(kind("VIDEO", { ...medium, ...thumbnail, gif: z.exactOptional(fields.flag) })),
-  AUDIO: withSource(kind("AUDIO", { ...medium, ptt: z.exactOptional(fields.flag) })),
-  DOCUMENT: withSource(
-    kind("DOCUMENT", { ...medium, ...thumbnail, fileName: z.exactOptional(fields.fileName) }),
-  ),
-  STICKER: withSource(kind("STICKER", medium)),
-  LOCATION: kind("LOCATION", {
+  TEXT: message("TEXT", "A text", {
+    content: fields.messageText,
+    ...reply,
+    linkPreview: z.exactOptional(fields.linkPreview),
+  }),
+  IMAGE: withSource(message("IMAGE", "A picture", { content: fields.caption, ...medium, ...thumbnail })),
+  VIDEO: withSource(message("VIDEO", "A video, or a GIF", {
+    content: fields.caption,
+    ...medium,
+    ...thumbnail,
+    gif: z.exactOptional(fields.gif),
+  })),
+  AUDIO: withSource(message("AUDIO", "A piece of audio, or a voice note", {
+    ...medium,
+    ptt: z.exactOptional(fields.ptt),
+  })),
+  DOCUMENT: withSource(message("DOCUMENT", "A file of any kind", {
+    content: fields.documentText,
+    ...medium,
+    ...thumbnail,
+    fileName: z.exactOptional(fields.fileName),
+  })),
+  STICKER: withSource(message("STICKER", "A sticker", medium)),
+  LOCATION: message("LOCATION", "A place", {
     latitude: fields.latitude,
     longitude: fields.longitude,
-    name: z.exactOptional(fields.label),
-    address: z.exactOptional(fields.label),
+    name: z.exactOptional(fields.placeName),
+    address: z.exactOptional(fields.placeAddress),
     ...reply,
   }),
-  CONTACT: kind("CONTACT", { contacts: fields.contactCards, ...reply }),
-  REACTION: kind("REACTION", { content: fields.emoji, ...target }),
-  POLL: kind("POLL", {
-    ...content,
+  CONTACT: message("CONTACT", "One or several contacts", { contacts: fields.contactCards, ...reply }),
+  REACTION: message("REACTION", "An emoji at a message", { content: fields.emoji, ...target }),
+  POLL: message("POLL", "A question with answers to choose from", {
+    content: fields.question,
     options: fields.pollOptions,
     selectableCount: z.exactOptional(fields.selectableCount),
     ...reply,
@@ -117,38 +143,50 @@ export const MESSAGE_KINDS = {
     const message = `must be at most the number of options, which is ${options.length}`;
     context.addIssue({ code: "custom", path: ["selectableCount"], message });
   }),
-  EDIT: kind("EDIT", { ...content, ...target, mentions: z.exactOptional(fields.mentions) }),
-  DELETE: kind("DELETE", target),
-  FORWARD: kind("FORWARD", target),
+  EDIT: message("EDIT", "Another text for a message that the number has sent", {
+    content: fields.newText,
+    ...target,
+    mentions: z.exactOptional(fields.mentions),
+  }),
+  DELETE: message(
+    "DELETE",
+    "Takes a message back, for everyone: one that the number has sent, or as an admin of a group anybody's",
+    target,
+  ),
+  FORWARD: message("FORWARD", "A message that the worker knows, to somebody else", target),
 };
 
-/** Says what is wrong with a message whose type is none of these; nothing passes it. */
-export const UNKNOWN_KIND: z.ZodType<never> = z.object({
-  ...ofNumber,
-  to: head.recipient,
-  type: head.unknownType(Object.keys(MESSAGE_KINDS)),
-  content: head.text,
-  mediaUrl: head.text,
-  ...ofQueue,
-}).pipe(z.never());
+/** What is done in a chat: what that is, and its fields. */
+function chatAction<const T extends string, S extends z.ZodRawShape>(
+  type: T,
+  description: string,
+  specific: S,
+) {
+  return z.object({ ...ofNumber, type: z.literal(type), ...specific, ...ofQueue }).describe(description);
+}
 
-const inChat = { ...ofNumber, to: head.recipient };
+const inChat = { to: head.recipient };
 
 /** Everything that can be done in a number's chats without a message, by its type. */
 export const CHAT_ACTION_KINDS = {
-  READ: z.object({ ...inChat, type: z.literal("READ"), targets: fields.references, ...ofQueue }),
-  TYPING: z.object({ ...inChat, type: z.literal("TYPING"), ...ofQueue }),
-  RECORDING: z.object({ ...inChat, type: z.literal("RECORDING"), ...ofQueue }),
-  PAUSED: z.object({ ...inChat, type: z.literal("PAUSED"), ...ofQueue }),
-  CHECK_NUMBER: z.object({
-    ...ofNumber,
-    type: z.literal("CHECK_NUMBER"),
+  READ: chatAction("READ", "Marks messages that came in as read", { ...inChat, targets: fields.targets }),
+  TYPING: chatAction("TYPING", "Shows that somebody is typing", inChat),
+  RECORDING: chatAction("RECORDING", "Shows that somebody is recording a voice note", inChat),
+  PAUSED: chatAction("PAUSED", "Shows that nobody types or records any more", inChat),
+  CHECK_NUMBER: chatAction("CHECK_NUMBER", "Asks whether a phone number is on WhatsApp", {
     phoneNumber: head.phoneNumber,
-    ...ofQueue,
   }),
-  GROUP_LIST: z.object({ ...ofNumber, type: z.literal("GROUP_LIST"), ...ofQueue }),
-  GROUP_INFO: z.object({ ...ofNumber, to: head.group, type: z.literal("GROUP_INFO"), ...ofQueue }),
+  GROUP_LIST: chatAction("GROUP_LIST", "Asks which groups the number is in", {}),
+  GROUP_INFO: chatAction("GROUP_INFO", "Asks about one group and who is in it", { to: head.group }),
 };
+
+/** Says what is wrong with something whose type is none of these; nothing passes it. */
+export const UNKNOWN_KIND: z.ZodType<never> = z.object({
+  ...ofNumber,
+  to: head.recipient,
+  type: head.unknownType(Object.keys({ ...MESSAGE_KINDS, ...CHAT_ACTION_KINDS })),
+  ...ofQueue,
+}).pipe(z.never());
 
 /** The type of a message. */
 export type MessageType = keyof typeof MESSAGE_KINDS;

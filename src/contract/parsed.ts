@@ -48,7 +48,7 @@ export interface Refusal {
   ok: false;
   /** Why, as a stable word. */
   code: RefusalCode;
-  /** The field at fault, by the name the sender used (`to`, not `recipientNumber`), without its path. */
+  /** The field at fault, by the name the sender used (`to`, not `recipientNumber`), less a `data.`: `contacts[1].name`. */
   field?: string;
   /** One sentence for a person. Values in it are escaped and cut, so it may be logged and shown as it is. */
   error: string;

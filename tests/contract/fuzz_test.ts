@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  CHAT_ACTION_TYPES,
   decodeBody,
   isEvent,
+  MESSAGE_TYPES,
   parseJson,
   readHealthCommand,
   readNumberCommand,
   readSessionCommand,
   stringifyJson,
 } from "../../src/contract/mod.ts";
+import { MESSAGE_FIELDS } from "../../src/contract/messages.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const codes = [
@@ -34,7 +37,9 @@ function assertParsed(parsed: unknown): asserts parsed is { ok: boolean; value?:
   assert.equal(ok, false);
   assert.deepEqual(rest, {});
   assert(codes.includes(String(code)));
-  assert(field === undefined || (typeof field === "string" && /^[A-Za-z]+$/.test(field)));
+  assert(
+    field === undefined || (typeof field === "string" && /^[A-Za-z]+(?:\.[A-Za-z]+|\[\d+\])*$/.test(field)),
+  );
   assert.match(String(error), /^Cannot [^\p{C}\p{Zl}\p{Zp}]{10,10000}$/u);
   assert(field === undefined || String(error).includes(field));
   assert(about !== null && typeof about === "object");
@@ -54,19 +59,17 @@ function readEverything(bytes: Uint8Array) {
 const names = [
   "action",
   "data",
-  "numberId",
-  "whatsappNumberId",
-  "phoneNumber",
-  "workerId",
   "sessionId",
-  "messageId",
-  "recipientNumber",
-  "to",
-  "type",
-  "content",
-  "mediaUrl",
-  "expiresAt",
-  "priority",
+  ...Object.values(MESSAGE_FIELDS).flat().flatMap((name) => name.split(".")),
+  "organization",
+  "email",
+  "phoneNumbers",
+  "fromMe",
+  "participant",
+  "body",
+  "title",
+  "description",
+  "url",
   "__proto__",
   "constructor",
   "toString",
@@ -77,9 +80,20 @@ const values = [
   "status",
   "pairing_code",
   "health_check",
-  "TEXT",
+  ...MESSAGE_TYPES,
+  ...CHAT_ACTION_TYPES,
   "image",
+  " Typing ",
   "+221771234567",
+  "120363012345678901@g.us",
+  "3EB0123456789ABCDEF0",
+  "https://example.com/a.jpg",
+  "data:image/png;base64,iVBORw0KGgo=",
+  "iVBORw0KGgo=",
+  "image/png",
+  "👍",
+  "14.5",
+  "TRUE",
 ];
 const absurd = [
   "1e400",
