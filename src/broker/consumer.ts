@@ -8,6 +8,7 @@ import type { Link } from "./connection.ts";
 import type { DeadLetters } from "./dead_letter.ts";
 import { PublishFailed } from "./publishing.ts";
 import { goodbye } from "./goodbye.ts";
+import { FEW, Load } from "./load.ts";
 import type { QueuePlace } from "./queue_place.ts";
 import { pause, whenAborted } from "../waiting.ts";
 
@@ -58,6 +59,11 @@ export interface ConsumeOptions {
   readonly signal: AbortSignal;
   /** @default 1 */
   readonly prefetch?: number;
+  /**
+   * How many bytes of bodies may be in hand: AMQP counts messages alone. What comes beyond it goes back to its place, and
+   * while messages are that large no more than {@linkcode FEW} of them are taken. @default any number
+   */
+  readonly maxBytes?: number;
   /** Refuse to share the queue; the broker answers 403 when somebody else has it. @default false */
   readonly exclusive?: boolean;
   /** The broker gives a message to the consumer with the highest number that has room for it. @default 0 */
@@ -78,35 +84,65 @@ export async function consume(link: Link, options: ConsumeOptions): Promise<void
 
 /** {@link consume} on a channel that other consumers share: their messages are taken and acknowledged in one order. */
 export async function consumeOn(open: OpenChannel, options: ConsumeOptions): Promise<void> {
+  const { onConsuming: _onConsuming, ...again } = options;
+  let size = await consumeUntil(open, options.prefetch ?? 1, options);
+  while (size !== "any") {
+    size = await consumeUntil(open, size === "large" ? FEW : options.prefetch ?? 1, again);
+  }
+}
+
+/**
+ * Consumes until the consumer is over (`any`), or messages are so `large` that fewer have to be taken at a time, or `small`
+ * enough for as many as usual. None is in hand then.
+ */
+async function consumeUntil(
+  open: OpenChannel,
+  prefetch: number,
+  options: ConsumeOptions,
+): Promise<"any" | "large" | "small"> {
   const { channel, closed } = open;
-  const { queue, signal, prefetch = 1, exclusive = false, priority = 0 } = options;
+  const { queue, signal, exclusive = false, priority = 0 } = options;
   const inHand = new Set<Promise<void>>();
+  const load = new Load({ prefetch, usual: options.prefetch ?? 1, maxBytes: options.maxBytes ?? Infinity });
   const cancelled = new AbortController();
   const failed = new AbortController();
   const putBack: PutBack = { hash: undefined };
   const lost = AbortSignal.any([closed, failed.signal]);
 
-  if (signal.aborted) return;
-  await channel.prefetch(prefetch);
-  const { consumerTag } = await channel.consume(queue, (message) => {
+  if (signal.aborted) return "any";
+  // Both at once: what is said of the prefetch holds for the next consumer of the channel, whoever's that is.
+  const prefetching = channel.prefetch(prefetch);
+  const consuming = channel.consume(queue, (message) => {
     // The broker cancels the consumer when its queue is deleted.
     if (message === null) return cancelled.abort();
     // Taken between the wish to stop and the broker's word that it did: left unacknowledged, it goes to the next consumer.
     if (signal.aborted || failed.signal.aborted) return;
-    const handled = settle(open, message, { lost, putBack }, options).finally(() => inHand.delete(handled));
+    if (!load.takes(message)) return;
+    const handled = settle(open, message, { lost, putBack }, options).finally(() => {
+      inHand.delete(handled);
+      load.release(message);
+    });
     inHand.add(handled);
   }, { exclusive, priority });
+  const [{ consumerTag }] = await Promise.all([consuming, prefetching]);
   try {
     await options.onConsuming?.();
-    await whenAborted(AbortSignal.any([signal, closed, cancelled.signal]));
+    await whenAborted(AbortSignal.any([signal, closed, cancelled.signal, load.changed]));
   } catch (error) {
     failed.abort();
     throw error;
   } finally {
-    if (!closed.aborted && !cancelled.signal.aborted) await goodbye(channel.cancel(consumerTag), closed);
+    if (!closed.aborted && !cancelled.signal.aborted) {
+      const cancelling = channel.cancel(consumerTag);
+      // Before the answer comes all that was under way, for which there is no room here; however long that takes.
+      if (load.changed.aborted) await Promise.race([cancelling.catch(() => {}), whenAborted(closed)]);
+      else await goodbye(cancelling, closed);
+    }
+    if (!closed.aborted) load.giveBack(channel);
     await Promise.all(inHand);
   }
   if (closed.aborted && !signal.aborted) throw closed.reason;
+  return closed.aborted || signal.aborted || cancelled.signal.aborted ? "any" : load.size;
 }
 
 /** What a handler has put back last, by its own wish: that such a message is redelivered is no sign of a fault. */

@@ -1,9 +1,9 @@
 import type { Logger } from "pino";
 import {
+  decodeNumberCommand,
   type HealthCommand,
   isForNumber,
   readHealthCommand,
-  readNumberCommand,
   readSessionCommand,
 } from "../contract/commands.ts";
 import type { NumberCommand, SessionCommand } from "../contract/commands.ts";
@@ -25,6 +25,8 @@ import { type Route, SharedQueue } from "./shared_queue.ts";
 import { unlessAborted } from "../waiting.ts";
 
 const PREFETCH = 50;
+/** What the bodies of sends may take of the memory at a time: with media in them, 50 would take all a worker has. */
+const MAX_BYTES = 32 * 1024 * 1024;
 /** Actions that make a worker take a number. */
 const OPENING: readonly string[] = ["create", "pairing_code", "reconnect", "regenerate_qr"];
 /** How long a command may wait for its worker to appear. */
@@ -129,6 +131,7 @@ export class Reader {
       consumeOn(channel, {
         queue,
         prefetch,
+        maxBytes: MAX_BYTES,
         deadLetters,
         log,
         signal: stop,
@@ -294,6 +297,5 @@ export function deadlineOf({ message }: Delivery): number | undefined {
 
 /** A send as the backend wrote it. */
 export function readSend(delivery: Delivery): Parsed<NumberCommand> {
-  const body = decodeBody(delivery.message.content);
-  return body.ok ? readNumberCommand(body.value) : body;
+  return decodeNumberCommand(delivery.message.content);
 }

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { ConsumeMessage } from "amqplib";
-import { readHealthCommand, readNumberCommand, readSessionCommand } from "../contract/commands.ts";
+import { decodeNumberCommand, readHealthCommand, readSessionCommand } from "../contract/commands.ts";
 import { idText } from "../contract/ids.ts";
 import { decodeBody, stringifyJson } from "../contract/json.ts";
 import type { Link } from "./connection.ts";
@@ -172,8 +172,7 @@ async function sweepInbox(
 }
 
 function numberOfSend({ content }: ConsumeMessage): string | undefined {
-  const body = decodeBody(content);
-  const send = body.ok ? readNumberCommand(body.value) : body;
+  const send = decodeNumberCommand(content);
   return send.ok ? idText(send.value.numberId) : undefined;
 }
 

@@ -7,7 +7,7 @@ import {
   readSessionCommand,
 } from "../contract/commands.ts";
 import { type Id, isRowId } from "../contract/ids.ts";
-import { decodeBody } from "../contract/json.ts";
+import { decodeBody, MAX_SEND_BYTES } from "../contract/json.ts";
 import type { About } from "../contract/parsed.ts";
 import { renderTable } from "./table.ts";
 import { visible } from "./terminal.ts";
@@ -57,7 +57,7 @@ export function summaryOf({ id, death, message: { content } }: DeadLetter): Lett
 }
 
 function subjectOf(content: Uint8Array): Subject {
-  const body = decodeBody(content);
+  const body = decodeBody(content, MAX_SEND_BYTES);
   if (!body.ok) return { unreadable: body.code };
   if (body.value.action === "health_check") {
     const request = readHealthCommand(body.value);

@@ -18,6 +18,7 @@ import {
 } from "./messages.ts";
 import { aboutOf, type FieldNames, pickFields, readFields } from "./fields.ts";
 import type { Id } from "./ids.ts";
+import { decodeBody, MAX_SEND_BYTES } from "./json.ts";
 import { type Parsed, quote, type RefusalCode } from "./parsed.ts";
 
 export { isEvent, isEventAction } from "./events.ts";
@@ -126,6 +127,15 @@ export function readNumberCommand(body: Record<string, unknown>): Parsed<NumberC
   if (type === undefined) return readFields(UNKNOWN_KIND, picked, "send the message");
   const found = { ...picked, values: { ...picked.values, type } };
   return readFields(ALL_KINDS[type]!, found, type in MESSAGE_KINDS ? "send the message" : `do ${type}`);
+}
+
+/**
+ * {@linkcode readNumberCommand} of the body of an AMQP message, which may be larger than another command: a medium may be
+ * in it. Refuses what `decodeBody` refuses, too.
+ */
+export function decodeNumberCommand(bytes: Uint8Array): Parsed<NumberCommand> {
+  const body = decodeBody(bytes, MAX_SEND_BYTES);
+  return body.ok ? readNumberCommand(body.value) : body;
 }
 
 /** Whether a body of the session queue is for a number's queue: it asks for something to be done in a chat. */

@@ -4,11 +4,18 @@
  * @module
  */
 
+import { Buffer, isUtf8 } from "node:buffer";
 import type { Parsed, Refusal, RefusalCode } from "./parsed.ts";
 import { quote } from "./parsed.ts";
 
 /** The most bytes a command may have. The longest WhatsApp text is 64 Ki characters; ten times that is no command. */
 export const MAX_BODY_BYTES = 1024 * 1024;
+
+/** The most bytes that what is sent from a number may have: as much as a broker takes unless it is told otherwise. */
+export const MAX_SEND_BYTES = 16 * 1024 * 1024;
+
+/** The most characters outside of strings: what is large is one string, and many small values would take long to parse. */
+const MAX_STRUCTURE = MAX_BODY_BYTES;
 
 const MAX_DEPTH = 64;
 
@@ -60,19 +67,19 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
  * Reads the body of an AMQP message: a JSON object, or a JSON string that holds one (Spring's JSON converter given a
  * `String`). Content type and properties do not matter.
  *
- * Refuses `empty_body`, `too_large` (over {@linkcode MAX_BODY_BYTES}), `invalid_utf8`, `malformed_json` (with the
- * position, counted in characters from 0) and `invalid_command` (JSON, but no object).
+ * Refuses `empty_body`, `too_large` (more bytes than `maxBytes`, or more than a mebibyte beside its strings),
+ * `invalid_utf8`, `malformed_json` (with the position, counted in characters from 0) and `invalid_command` (JSON, but no
+ * object).
  */
-export function decodeBody(bytes: Uint8Array): Parsed<Record<string, unknown>> {
-  if (bytes.byteLength > MAX_BODY_BYTES) {
-    return refuse("too_large", `it has ${bytes.byteLength} bytes, more than ${MAX_BODY_BYTES}`);
+export function decodeBody(bytes: Uint8Array, maxBytes = MAX_BODY_BYTES): Parsed<Record<string, unknown>> {
+  if (bytes.byteLength > maxBytes) {
+    return refuse("too_large", `it has ${bytes.byteLength} bytes, more than ${maxBytes}`);
   }
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    return refuse("invalid_utf8", "its bytes are not UTF-8 text");
-  }
+  if (!isUtf8(bytes)) return refuse("invalid_utf8", "its bytes are not UTF-8 text");
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString().replace(
+    /^\ufeff/,
+    "",
+  );
   const outer = decodeText(text, "it");
   const body = outer.ok && typeof outer.value === "string"
     ? decodeText(outer.value, "the string it holds")
@@ -84,8 +91,12 @@ export function decodeBody(bytes: Uint8Array): Parsed<Record<string, unknown>> {
 
 function decodeText(text: string, subject: string): Parsed<unknown> {
   if (text.trim() === "") return refuse("empty_body", `${subject} is empty`);
-  if (isTooDeep(text)) {
+  const { depth, structure } = shapeOf(text);
+  if (depth > MAX_DEPTH) {
     return refuse("malformed_json", `${subject} is nested deeper than ${MAX_DEPTH} levels`);
+  }
+  if (structure > MAX_STRUCTURE) {
+    return refuse("too_large", `${subject} has more than ${MAX_STRUCTURE} characters beside its strings`);
   }
   try {
     return { ok: true, value: parseJson(text) };
@@ -99,26 +110,46 @@ function refuse(code: RefusalCode, reason: string): Refusal {
   return { ok: false, code, error: `Cannot read the body as ${reason}`, about: {} };
 }
 
-// Deep nesting is refused before it is parsed: reviving recurses, and the search for a fault's position would take seconds.
-function isTooDeep(text: string): boolean {
+/**
+ * How deep JSON text is nested, and how many characters it has outside of strings; no further than either is too much.
+ * What is too deep must not be parsed: reviving recurses, and the search for a fault's position would take seconds.
+ */
+function shapeOf(text: string): { depth: number; structure: number } {
+  let deepest = 0;
   let depth = 0;
-  let inString = false;
+  let structure = 0;
   for (let index = 0; index < text.length; index++) {
     const character = text[index];
-    if (inString && character === "\\") index++;
-    else if (character === '"') inString = !inString;
-    else if (inString) continue;
-    else if (character === "[" || character === "{") depth++;
+    structure++;
+    if (character === '"') index = endOfString(text, index);
+    else if (character === "[" || character === "{") deepest = Math.max(deepest, ++depth);
     else if (character === "]" || character === "}") depth--;
-    if (depth > MAX_DEPTH) return true;
+    if (deepest > MAX_DEPTH || structure > MAX_STRUCTURE) break;
   }
-  return false;
+  return { depth: deepest, structure };
+}
+
+/** The position of the quote that ends a string, or the end of the text. */
+function endOfString(text: string, start: number): number {
+  let end = start;
+  do {
+    end = text.indexOf('"', end + 1);
+    if (end === -1) return text.length;
+  } while (isEscaped(text, end));
+  return end;
+}
+
+function isEscaped(text: string, position: number): boolean {
+  let first = position;
+  while (text[first - 1] === "\\") first--;
+  return (position - first) % 2 === 1;
 }
 
 function describeSyntaxError(text: string, message: string): string {
   const [, reason, stated] = /^(.*?)(?: in JSON)? at position (\d+)/s.exec(message) ?? [];
   if (reason !== undefined) return `at position ${stated}: ${reason}`;
   if (!isUnexpectedToken(message)) return `at position ${text.length}: it ends too early`;
+  if (text.length > MAX_BODY_BYTES) return `(${quote(message)})`;
   const position = findUnexpectedToken(text);
   return `at position ${position}: Unexpected ${quote(text.slice(position, position + 10))}`;
 }

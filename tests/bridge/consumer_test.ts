@@ -1,5 +1,6 @@
 import { strict as assert } from "node:assert";
 import { Buffer } from "node:buffer";
+import { setTimeout as delay } from "node:timers/promises";
 import type { ConsumeMessage } from "amqplib";
 import { closeChannel, openChannel } from "../../src/broker/channel.ts";
 import type { Link } from "../../src/broker/connection.ts";
@@ -23,21 +24,22 @@ async function startConsumer(
   const bridge = await startBridge({ url: options.through ?? url });
   const deliveries: Delivery[] = [];
   const stop = new AbortController();
-  const role = (link: Link) =>
+  const roleUntil = (signal: AbortSignal) => (link: Link) =>
     consume(link, {
       queue: "work",
       deadLetters: bridge.deadLetters,
       log: bridge.log,
-      signal: stop.signal,
+      signal,
       handler: async (delivery) => await handler(delivery, deliveries.push(delivery)),
       ...options,
     });
-  bridge.keep("work", role);
+  bridge.keep("work", roleUntil(stop.signal));
   return {
     onlooker,
     bridge,
     deliveries,
     stop,
+    roleUntil,
     url,
     redelivered: () => deliveries.map(({ message }) => message.fields.redelivered),
     [Symbol.asyncDispose]: async () => {
@@ -53,6 +55,36 @@ const settled = (onlooker: Awaited<ReturnType<typeof lookOn>>, queue = "work") =
 function headerOf(message: ConsumeMessage, name: string): unknown {
   return message.properties.headers?.[name];
 }
+
+Deno.test("consume() has no more bytes in hand than it may, keeps the order and loses nothing", async () => {
+  const KIB = 1024;
+  const inHand = new Set<Buffer>();
+  const seen: { count: number; bytes: number }[] = [];
+  await using test = await startConsumer(async ({ message: { content } }): Promise<Outcome> => {
+    inHand.add(content);
+    const bytes = [...inHand].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    seen.push({ count: inHand.size, bytes });
+    await delay(1);
+    inHand.delete(content);
+    return "ack";
+  }, { prefetch: 10, maxBytes: 64 * KIB });
+  const sizes = [...Array(15).fill(10), ...Array(30).fill(30 * KIB), 100 * KIB, ...Array(60).fill(10)];
+  test.stop.abort();
+  for (const [index, size] of sizes.entries()) {
+    await test.onlooker.publish("", "work", `${index} `.padEnd(size));
+  }
+  const stop = new AbortController();
+  test.bridge.keep("again", test.roleUntil(stop.signal));
+  await until(() => test.deliveries.length === sizes.length, { describe: "all of them" });
+  await settled(test.onlooker);
+  const order = test.deliveries.map(({ message }) => parseInt(message.content.toString()));
+  assert.deepEqual(order, [...sizes.keys()]);
+  assert.ok(seen.every(({ count, bytes }) => bytes <= 64 * KIB || count === 1));
+  const most = (part: typeof seen) => Math.max(...part.map(({ count }) => count));
+  assert.equal(most(seen.slice(0, 15)), 10);
+  assert.equal(most(seen.slice(25, 45)), 2);
+  assert.equal(most(seen.slice(-30)), 10, "and it takes many again once they are small");
+});
 
 Deno.test("consume() acks what its handler says is done, one at a time and in order", async () => {
   let running = 0;

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { decodeBody, MAX_BODY_BYTES, parseJson, stringifyJson } from "../../src/contract/json.ts";
+import {
+  decodeBody,
+  MAX_BODY_BYTES,
+  MAX_SEND_BYTES,
+  parseJson,
+  stringifyJson,
+} from "../../src/contract/json.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
@@ -64,6 +70,29 @@ Deno.test("decodeBody() takes a body of exactly the limit and refuses one byte m
   }
 });
 
+Deno.test("decodeBody() takes a medium of as many bytes as it is told to, and no more around it", () => {
+  const ofSize = (size: number) => encode(`{"content":"${"x".repeat(size - 14)}"}`);
+  assert(decodeBody(ofSize(MAX_SEND_BYTES), MAX_SEND_BYTES).ok);
+  const twice = encode(JSON.stringify(`{"content":"${"x".repeat(MAX_SEND_BYTES - 20)}"}`));
+  assert(decodeBody(twice, MAX_SEND_BYTES).ok);
+  const tooLarge = decodeBody(ofSize(MAX_SEND_BYTES + 1), MAX_SEND_BYTES);
+  assert(!tooLarge.ok);
+  assert.equal(tooLarge.error, "Cannot read the body as it has 16777217 bytes, more than 16777216");
+  const many = decodeBody(encode(`{"options":[${"1,".repeat(600_000)}1]}`), MAX_SEND_BYTES);
+  assert(!many.ok);
+  assert.equal(many.code, "too_large");
+  assert.equal(many.error, "Cannot read the body as it has more than 1048576 characters beside its strings");
+});
+
+Deno.test("decodeBody() finds the end of a string whatever is escaped in it", () => {
+  const text = fc.array(fc.constantFrom("\\", '"', "[", "{", "a", "\n"), { maxLength: 200 });
+  fc.assert(fc.property(text, (parts) => {
+    const value = { [parts.join("")]: [parts.join("")] };
+    assert.deepEqual(decodeBody(encode(JSON.stringify(value))), { ok: true, value });
+    assert.deepEqual(decodeBody(encode(JSON.stringify(JSON.stringify(value)))), { ok: true, value });
+  }));
+});
+
 Deno.test("decodeBody() counts levels of nesting, not brackets in text or side by side", () => {
   const value = { content: `\\"${"[{".repeat(1000)}`, list: Array.from({ length: 1000 }, () => [{}]) };
   assert.deepEqual(decodeBody(encode(JSON.stringify(value))), { ok: true, value });
@@ -89,20 +118,27 @@ Deno.test("decodeBody() states the position of a stray character wherever it sta
 });
 
 Deno.test("decodeBody() refuses a hostile body of the largest size in good time", () => {
-  const fill = (start: string, unit: string, end = "") =>
-    start + unit.repeat(Math.floor((MAX_BODY_BYTES - start.length - end.length) / unit.length)) + end;
-  const bodies = {
-    brackets: fill("", "["),
-    "a list with a stray character at its end": fill("[", "1,", "x"),
-    digits: fill('{"numberId":', "9", "}"),
-    "many long numbers": fill('{"numberId":[', `${"9".repeat(400)},`, "0]}"),
-    quotes: fill("", '"'),
-    backslashes: fill('"', "\\"),
-  };
-  for (const [name, body] of Object.entries(bodies)) {
-    const startMs = performance.now();
-    decodeBody(encode(body));
-    const tookMs = performance.now() - startMs;
-    assert(tookMs < 3000, `${name} took ${tookMs.toFixed()} ms`);
+  const fill = (size: number) => (start: string, unit: string, end = "") =>
+    start + unit.repeat(Math.floor((size - start.length - end.length) / unit.length)) + end;
+  const bodies = (ofSize: ReturnType<typeof fill>) => ({
+    brackets: ofSize("", "["),
+    "a list with a stray character at its end": ofSize("[", "1,", "x"),
+    digits: ofSize('{"numberId":', "9", "}"),
+    "many long numbers": ofSize('{"numberId":[', `${"9".repeat(400)},`, "0]}"),
+    "many strings": ofSize('{"a":[', '"a",', '"a"]}'),
+    quotes: ofSize("", '"'),
+    backslashes: ofSize('"', "\\"),
+    "escaped quotes": ofSize('{"a":"', '\\"', '"}'),
+    "a stray character behind a long string": ofSize('{"a":"', "a", '"?}'),
+    blanks: ofSize("", " "),
+  });
+  for (const size of [MAX_BODY_BYTES, MAX_SEND_BYTES]) {
+    for (const [name, body] of Object.entries(bodies(fill(size)))) {
+      const bytes = encode(body);
+      const startMs = performance.now();
+      decodeBody(bytes, size);
+      const tookMs = performance.now() - startMs;
+      assert(tookMs < 3000, `${name} of ${size} bytes took ${tookMs.toFixed()} ms`);
+    }
   }
 });
