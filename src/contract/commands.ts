@@ -126,7 +126,7 @@ export function readNumberCommand(body: Record<string, unknown>): Parsed<NumberC
   const type = knownType(written);
   if (type === undefined) return readFields(UNKNOWN_KIND, picked, "send the message");
   const found = { ...picked, values: { ...picked.values, type } };
-  return readFields(ALL_KINDS[type]!, found, type in MESSAGE_KINDS ? "send the message" : `do ${type}`);
+  return readFields(ALL_KINDS[type]!, found, type in MESSAGE_KINDS ? "send the message" : type);
 }
 
 /**

@@ -4,6 +4,7 @@ import {
   decodeBody,
   eventType,
   isEvent,
+  MESSAGE_TYPES,
   messageMedia,
   messageStatus,
   numberHealth,
@@ -16,6 +17,8 @@ import {
   stringifyJson,
 } from "../../src/contract/mod.ts";
 import { RECEIVED_TYPES, receivedFields } from "../../src/contract/received_fields.ts";
+import { isRecord } from "../../src/contract/json.ts";
+import { MESSAGE_FIELDS } from "../../src/contract/messages.ts";
 
 const readers = { session: readSessionCommand, send: readNumberCommand, health: readHealthCommand };
 const schemas = { sessionEvent, messageMedia, messageStatus, receivedMessage, numberHealth };
@@ -166,3 +169,29 @@ Deno.test("goldens cover every command and every event of the contract", () => {
     [...known, "message_media", "message_received", "message_status", "number_health"].toSorted(),
   );
 });
+
+Deno.test("goldens have every kind of message and chat action, every name of its fields, taken and refused", () => {
+  const cases = commandFiles.filter(({ content }) => content.reader === "send")
+    .flatMap(({ content }) => content.cases);
+  const taken = cases.flatMap(({ expected }) => expected as { type: string } | undefined ?? []);
+  for (const type of [...MESSAGE_TYPES, ...CHAT_ACTION_TYPES]) {
+    assert(taken.some((command) => command.type === type), `no golden for ${type}`);
+  }
+  for (const name of Object.values(MESSAGE_FIELDS).flat()) {
+    const having = cases.filter(({ input }) => [input, input["data"]].some((place) => at(place, name)));
+    assert(having.some(({ expected }) => expected !== undefined), `no golden has '${name}'`);
+    const culprit = new RegExp(`'(data\\.)?${name}['.[]`);
+    assert(
+      cases.some(({ refused }) => culprit.test(refused?.says ?? "")),
+      `no golden is refused for '${name}'`,
+    );
+  }
+});
+
+/** What is at `location.latitude`. */
+function at(place: unknown, path: string): unknown {
+  return path.split(".").reduce(
+    (value, name) => isRecord(value) ? value[name] ?? undefined : undefined,
+    place,
+  );
+}
