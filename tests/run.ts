@@ -24,6 +24,7 @@ import { WORKER_BIN_VARIABLE } from "./worker_command.ts";
  */
 const ALONE = [
   "tests/faults",
+  "tests/fuzz",
   "tests/memory",
   "tests/rabbitmq/broker_test.ts",
   "tests/torture/torture_test.ts",
