@@ -181,6 +181,8 @@ export const receivedFields = {
   /** It was written elsewhere first; the score is how often it was passed on. */
   forwarded: z.exactOptional(flag),
   forwardingScore: z.exactOptional(count),
+  /** It holds more than any app of WhatsApp's writes, and the rest was left out. */
+  truncated: z.exactOptional(flag),
   /** Who is meant, each of whom `body` names as @ with the digits of the address. */
   mentions: z.exactOptional(z.array(z.string())),
 };

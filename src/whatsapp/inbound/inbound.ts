@@ -9,6 +9,7 @@ import type { Statement } from "../../store/database.ts";
 import type { SessionRecord } from "../../store/session_records.ts";
 import type { Store } from "../../store/store.ts";
 import { type Identities, person } from "../identities.ts";
+import { bounded } from "./bounds.ts";
 import { type Content, contentOf } from "./content.ts";
 import { keeping } from "./keeping.ts";
 import { inboundMessage, isIncluded, type OwnAccount, type ReceiveInclude } from "./message.ts";
@@ -85,9 +86,20 @@ export class Inbound {
 
   /** The writes that put the message into the outbox and keep it; none when it is nobody's, or is there already. */
   async taking(message: ReadMessage, to: Recipient): Promise<Taking> {
+    try {
+      return await this.#taking(message, contentOf(message.message) ?? unreadContent(message), to);
+    } catch (error) {
+      if (!isOfJavaScript(error)) throw error;
+      // It would come again for ever, and nothing else would: what cannot be read is told as that.
+      to.log.warn({ err: error, whatsappId: message.key.id }, "a message that came in cannot be read");
+      const { message: _, ...unreadable } = message;
+      return await this.#taking(unreadable, unreadableContent(message), to);
+    }
+  }
+
+  async #taking(message: ReadMessage, content: Content | undefined, to: Recipient): Promise<Taking> {
     const { store, include } = this.#options;
     const { key } = message;
-    const content = contentOf(message.message) ?? unreadContent(message);
     if (content === undefined || !key.remoteJid || !key.id) return NOTHING;
     const included = isIncluded(key, content, include);
     if (included && await this.isTold({ message, content }, to)) {
@@ -132,8 +144,13 @@ export class Inbound {
     const { names: [chat = remoteJid ?? ""] } = person(remoteJid, remoteJidAlt);
     const key = { numberId: session.numberId, chat, whatsappId: idOf(id, aspect) };
     const numberId = parseJson(session.numberIdJson) as Id;
-    const inbound = await inboundMessage(message, content, { own, identities }, now());
-    const event = { sessionId: sessionName(numberId, session.phoneNumber), numberId, ...inbound };
+    const inbound = bounded(await inboundMessage(message, content, { own, identities }, now()));
+    const event = {
+      sessionId: sessionName(numberId, session.phoneNumber),
+      numberId,
+      ...inbound.value,
+      ...(inbound.isCut ? { truncated: true } : {}),
+    };
     const medium = this.#mediumOf(message, content, session.numberId, event);
     return [
       ...store.received.remembering(key),
@@ -166,6 +183,17 @@ export class Inbound {
 /** Of a kind that is newer than Baileys. */
 function unreadContent({ unreadFields: [field] = [] }: ReadMessage): Content | undefined {
   return field === undefined ? undefined : { type: "UNKNOWN", body: "", protoName: `field${field}` };
+}
+
+/** It holds what this program stumbles over. */
+function unreadableContent({ message }: ReadMessage): Content {
+  const [protoName = "message"] = Object.keys(message ?? {});
+  return { type: "UNKNOWN", body: "", protoName };
+}
+
+/** Whether the language itself has thrown it, and no disk: over what is nested too deep, or not what it should be. */
+function isOfJavaScript(error: unknown): boolean {
+  return error instanceof RangeError || error instanceof TypeError;
 }
 
 /** What is told of a message beside itself is remembered beside it; a space is in no id that WhatsApp makes. */

@@ -7,6 +7,10 @@ import type { MediaContent } from "./content.ts";
 
 /** Larger ones are no thumbnails, and would travel with every message. */
 const LARGEST_THUMBNAIL_BYTES = 64 * 1024;
+/** No file system takes a longer name, nor is any type longer; in characters. */
+const LONGEST_NAME = 255;
+/** In characters, of which paths have some 200. */
+const LONGEST_PATH = 4096;
 const UNKNOWN_TYPE = "application/octet-stream";
 
 /** What is known of a medium beside what its message says. */
@@ -34,8 +38,8 @@ export function mediumOf(
 ): Medium {
   // Each kind has its own of these fields.
   const said: Record<string, unknown> = { ...message };
-  const mimeType = text(said.mimetype) ?? UNKNOWN_TYPE;
-  const fileName = text(said.fileName);
+  const mimeType = mimeTypeOf(said.mimetype);
+  const fileName = nameOf(said.fileName);
   const fileSha256 = bytes(said.fileSha256, 32);
   return {
     fields: {
@@ -74,8 +78,16 @@ export function mediaPath(id: string): string {
   return `/media/${id}`;
 }
 
-function text(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
+function mimeTypeOf(value: unknown): string {
+  const isOne = typeof value === "string" && value.length <= LONGEST_NAME && /^[\x20-\x7e]+$/.test(value);
+  return isOne ? value : UNKNOWN_TYPE;
+}
+
+/** Its end says what kind of file it is. */
+function nameOf(value: unknown): string | undefined {
+  return typeof value === "string" && value !== ""
+    ? value.slice(-LONGEST_NAME).toWellFormed().replace(/\p{Cc}/gu, "_")
+    : undefined;
 }
 
 function bytes(value: unknown, length: number): Uint8Array | undefined {
@@ -84,7 +96,8 @@ function bytes(value: unknown, length: number): Uint8Array | undefined {
 
 /** Whatever else it is, it leads to no medium: `//host/` and `/\\host/` are other hosts. */
 function pathOf(value: unknown): string | undefined {
-  return typeof value === "string" && /^\/(?![/\\])/.test(value) ? value : undefined;
+  const isPath = typeof value === "string" && value.length <= LONGEST_PATH && /^\/(?![/\\])/.test(value);
+  return isPath ? value : undefined;
 }
 
 /** A number of the protocol: its large ones are objects. */

@@ -2,6 +2,7 @@ import {
   isJidGroup,
   isJidNewsletter,
   isJidStatusBroadcast,
+  jidNormalizedUser,
   type proto,
   type WAMessage,
   type WAMessageKey,
@@ -41,6 +42,9 @@ const ON_DEMAND: Readonly<Record<string, "reactions" | "edits" | "calls">> = {
   KEEP: "edits",
   CALL: "calls",
 };
+
+/** Somebody, in the backend's form. */
+const PERSON = /^\d+@(?:c\.us|lid)$/;
 
 /** Whether the backend wants to know of a message. */
 export function isIncluded(
@@ -103,7 +107,7 @@ async function quotedOf(
   if (!contextInfo?.stanzaId) return null;
   const { stanzaId, participant, quotedMessage } = contextInfo;
   const content = contentOf(quotedMessage);
-  const [address = null] = participant ? await identities.addressesOf([participant]) : [];
+  const address = participant ? await addressOf(participant, identities) : null;
   return {
     messageId: stanzaId,
     participant: address,
@@ -113,12 +117,18 @@ async function quotedOf(
   };
 }
 
+/** Somebody's address; `null` for what is none: whoever writes a message names others as they like. */
+async function addressOf(jid: string, identities: Reader["identities"]): Promise<string | null> {
+  const [address = ""] = await identities.addressesOf([jid]);
+  return PERSON.test(address) ? address : null;
+}
+
 /** Who is mentioned, and the text, which names them by the digits of the same addresses. */
 async function mentionsOf(
   { body, contextInfo }: Content,
   identities: Reader["identities"],
 ): Promise<{ body: string; mentions?: string[] }> {
-  const mentioned = contextInfo?.mentionedJid ?? [];
+  const mentioned = (contextInfo?.mentionedJid ?? []).filter((jid) => jidNormalizedUser(jid) !== "");
   if (mentioned.length === 0) return { body };
   const mentions = await identities.addressesOf(mentioned);
   const named = new Map(mentioned.map((jid, index) => [userOf(jid), userOf(mentions[index]!)]));
@@ -138,7 +148,7 @@ async function targetField(
 ): Promise<Record<string, unknown>> {
   if (target === undefined) return {};
   const { messageId, fromMe, participant } = targetOf(target, key, me.names);
-  const [address] = fromMe ? [me.address] : participant ? await identities.addressesOf([participant]) : [];
+  const address = fromMe ? me.address : participant ? await addressOf(participant, identities) : null;
   const told = {
     messageId,
     fromMe,

@@ -76,10 +76,19 @@ export function numberOf(value: number | { toString(): string } | null | undefin
   return Number(value ?? 0) || undefined;
 }
 
-/** Seconds of the protocol as milliseconds since the epoch. */
+/** The first moment that nobody takes for one in seconds, and the last one that computers have a date for. */
+const MOMENTS_MS = { first: 1e11, last: 8.64e15 };
+
+/** Seconds of the protocol as milliseconds since the epoch; `null` for what is no moment. */
 export function momentOf(seconds: Parameters<typeof numberOf>[0]): number | null {
-  const value = numberOf(seconds);
-  return value === undefined ? null : value * 1000;
+  const ms = (numberOf(seconds) ?? 0) * 1000;
+  return ms >= MOMENTS_MS.first && ms <= MOMENTS_MS.last ? ms : null;
+}
+
+/** How many there are; 0 for what is no number of anything. */
+export function countOf(value: Parameters<typeof numberOf>[0]): number {
+  const count = Number(value ?? 0);
+  return Number.isSafeInteger(count) && count > 0 ? count : 0;
 }
 
 /** The first text with something in it. */

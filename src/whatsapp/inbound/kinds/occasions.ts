@@ -6,7 +6,7 @@
 
 import { proto } from "@whiskeysockets/baileys";
 import { backendAddress } from "../../../contract/addresses.ts";
-import { type Content, firstText, momentOf, numberOf } from "./content.ts";
+import { type Content, countOf, firstText, momentOf, numberOf } from "./content.ts";
 import { placeOf, placeText } from "./places.ts";
 
 /** An invitation to a group. */
@@ -69,7 +69,7 @@ export function eventReply(message: proto.Message.IEncEventResponseMessage): Con
           open: (plaintext) => {
             const { response, extraGuestCount } = proto.Message.EventResponseMessage.decode(plaintext);
             const answer = proto.Message.EventResponseMessage.EventResponseType[response ?? 0];
-            return content(answer ?? null, extraGuestCount ?? 0);
+            return content(answer ?? null, countOf(extraGuestCount));
           },
         },
       }
@@ -113,7 +113,7 @@ export function order(message: proto.Message.IOrderMessage): Content {
       order: {
         id: orderId ?? "",
         title: orderTitle ?? "",
-        itemCount: itemCount ?? 0,
+        itemCount: countOf(itemCount),
         ...money(totalAmount1000, totalCurrencyCode),
       },
     },
@@ -123,7 +123,8 @@ export function order(message: proto.Message.IOrderMessage): Content {
 /** WhatsApp counts in thousandths. */
 function money(amount1000: Parameters<typeof numberOf>[0], currency: string | null | undefined) {
   const amount = numberOf(amount1000);
-  return { price: amount === undefined ? null : amount / 1000, currency: currency || null };
+  const isKnown = amount !== undefined && Number.isSafeInteger(amount);
+  return { price: isKnown ? amount / 1000 : null, currency: currency || null };
 }
 
 /** What announces several pictures and films, which come as messages of their own. */

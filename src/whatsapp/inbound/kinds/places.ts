@@ -7,8 +7,8 @@ export function placeOf(
   live: boolean,
 ) {
   return {
-    latitude: message.degreesLatitude ?? 0,
-    longitude: message.degreesLongitude ?? 0,
+    latitude: degrees(message.degreesLatitude),
+    longitude: degrees(message.degreesLongitude),
     name: message.name || null,
     address: message.address || null,
     url: message.url || null,
@@ -19,8 +19,13 @@ export function placeOf(
   };
 }
 
+/** What is no number is nowhere, as what is not said. */
+function degrees(value: number | null | undefined): number {
+  return Number.isFinite(value) ? value! : 0;
+}
+
 function coordinates({ degreesLatitude, degreesLongitude }: proto.Message.ILocationMessage): string {
-  return `${degreesLatitude ?? 0},${degreesLongitude ?? 0}`;
+  return `${degrees(degreesLatitude)},${degrees(degreesLongitude)}`;
 }
 
 /** The name and address of a place, or where it is. */

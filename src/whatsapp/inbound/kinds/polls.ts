@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { proto } from "@whiskeysockets/baileys";
-import { type Content, numberOf, type ReadContent } from "./content.ts";
+import { type Content, countOf, type ReadContent } from "./content.ts";
 
 /** A question with answers to choose from; `selectableCount` 0: as many as there are. */
 export function poll(message: proto.Message.IPollCreationMessage): Content {
@@ -22,7 +22,7 @@ export function pollResult(
 ): Content {
   const votes = (pollVotes ?? []).map(({ optionName, optionVoteCount }) => ({
     option: optionName ?? "",
-    count: numberOf(optionVoteCount) ?? 0,
+    count: countOf(optionVoteCount),
   }));
   const question = name ?? "";
   return { type: "POLL_RESULT", body: question, contextInfo, fields: { pollResult: { question, votes } } };
