@@ -10,7 +10,7 @@ import type { Telemetry } from "../../telemetry.ts";
 import { mediaPath } from "../inbound/medium.ts";
 import type { Socket } from "../socket/socket.ts";
 import { downloadMedia } from "./download.ts";
-import { mediaUrlOf } from "./hosts.ts";
+import { mediaUrlOf, PUBLIC_HOST } from "./hosts.ts";
 
 /** What tells the type of a file. */
 const HEAD_BYTES = 4096;
@@ -159,10 +159,10 @@ export class MediaFetching {
 }
 
 /** One of those the server names, another with each attempt; it says first which is the best. */
-async function hostFor({ attempts }: StoredMedia, { baileys }: Socket): Promise<string> {
-  // Without an answer, the last one, or WhatsApp's public host: Baileys never asks again on a socket that got none once.
-  const { hosts } = await baileys.refreshMediaConn().catch(() => ({ hosts: [] }));
-  return hosts[attempts % hosts.length]?.hostname ?? baileys.getMediaHost();
+async function hostFor({ attempts }: StoredMedia, { mediaHosts }: Socket): Promise<string> {
+  // Without an answer those of the last one, or the one that all clients know.
+  const { hosts = [] } = await mediaHosts.ask().catch(() => mediaHosts.last) ?? {};
+  return hosts[attempts % hosts.length]?.hostname ?? PUBLIC_HOST;
 }
 
 function sealOf({ mediaKey, fileSha256, fileEncSha256 }: StoredMedia) {

@@ -1,5 +1,8 @@
 import { isLiteralLoopback } from "../../config/rules.ts";
 
+/** Where media are whatever host has them. */
+export const PUBLIC_HOST = "mmg.whatsapp.net";
+
 /**
  * The URL of a path on one of WhatsApp's media hosts. They are spoken to as safely as its server is: plain where that is a
  * stand-in on this machine, which may name no other host than its own kind.

@@ -8,7 +8,7 @@ import { DEFAULT_ORIGIN, MEDIA_PATH_MAP, type MediaType } from "@whiskeysockets/
 import * as z from "zod";
 import { unlessAborted } from "../../waiting.ts";
 import { MediaFailure } from "./failure.ts";
-import { mediaUrlOf } from "./hosts.ts";
+import { mediaUrlOf, PUBLIC_HOST } from "./hosts.ts";
 import type { StagedMedium } from "./staging.ts";
 
 const ANSWER_BYTES = 64 * 1024;
@@ -27,6 +27,8 @@ export interface UploadOptions {
   readonly webUrl: string;
   /** How long it may take, at all hosts together. */
   readonly timeoutMs: number;
+  /** How long each host may take nothing and say nothing. @default 60 s */
+  readonly stallMs?: number;
   readonly signal: AbortSignal;
 }
 
@@ -36,8 +38,14 @@ export interface UploadedMedium {
   readonly directPath: string;
 }
 
-const PUBLIC_HOST = "https://mmg.whatsapp.net";
-const answer = z.object({ url: z.exactOptional(z.string()), direct_path: z.string() });
+/**
+ * How long a host may take nothing and say nothing: there may be others. The last megabytes are on their way in the system's
+ * own buffers by then, and are not seen to move.
+ */
+const STALL_MS = 60_000;
+/** What looks like one and names another host is none. */
+const directPath = z.string().regex(/^\/[^/\\]/);
+const answer = z.object({ url: z.exactOptional(z.string()), direct_path: directPath });
 
 /**
  * Hands an encrypted medium to WhatsApp: to the first of its media hosts that takes it.
@@ -47,7 +55,7 @@ const answer = z.object({ url: z.exactOptional(z.string()), direct_path: z.strin
 export async function uploadMedium(
   medium: StagedMedium,
   type: MediaType,
-  { connection, webUrl, timeoutMs, signal }: UploadOptions,
+  { connection, webUrl, timeoutMs, stallMs = STALL_MS, signal }: UploadOptions,
 ): Promise<UploadedMedium> {
   const ended = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
   const hash = Buffer.from(medium.seal.fileEncSha256).toString("base64url");
@@ -69,7 +77,10 @@ export async function uploadMedium(
       }
       const path = `${MEDIA_PATH_MAP[type]}/${hash}?auth=${encodeURIComponent(auth)}&token=${hash}`;
       try {
-        const { status, body } = await post(mediaUrlOf(webUrl, hostname, path), medium, ended);
+        const { status, body } = await post(mediaUrlOf(webUrl, hostname, path), medium, {
+          stallMs,
+          signal: ended,
+        });
         if (status === 200) return uploaded(body);
         if (status === 413) throw tooLarge();
         last = new Error(`HTTP ${status}`);
@@ -92,7 +103,13 @@ export async function uploadMedium(
   throw failed(last, ended.aborted ? `took longer than ${timeoutMs} ms (MEDIA_TIMEOUT)` : wordOf(last));
 }
 
-async function post(url: URL, { path, bytes }: StagedMedium, signal: AbortSignal) {
+async function post(
+  url: URL,
+  { path, bytes }: StagedMedium,
+  { stallMs, signal }: { stallMs: number; signal: AbortSignal },
+) {
+  const stall = new Stall(stallMs);
+  const either = AbortSignal.any([signal, stall.signal]);
   const request = (url.protocol === "https:" ? requestSecure : requestPlain)(url, {
     method: "POST",
     agent: false,
@@ -101,29 +118,70 @@ async function post(url: URL, { path, bytes }: StagedMedium, signal: AbortSignal
       "content-length": bytes,
       origin: DEFAULT_ORIGIN,
     },
-    signal,
+    signal: either,
   });
-  const answered = once(request, "response", { signal });
-  const written = pipeline(createReadStream(path), request);
+  const answered = once(request, "response", { signal: either });
+  const written = pipeline(createReadStream(path), (pieces) => stall.watching(pieces), request);
   // A host that has refused need not read on; what it says counts.
   written.catch(() => {});
   answered.catch(() => {});
   try {
     const [response] = await answered as [IncomingMessage];
     let body = "";
-    for await (const part of response.setEncoding("utf8")) {
+    for await (const part of stall.watching<string>(response.setEncoding("utf8"))) {
       body += part;
       if (body.length > ANSWER_BYTES) throw new Error("The answer has no end");
     }
     return { status: response.statusCode ?? 0, body };
+  } catch (error) {
+    throw stall.signal.aborted ? stall.signal.reason : error;
   } finally {
     request.destroy();
     await written.catch(() => {});
+    stall.end();
+  }
+}
+
+/** Notices that nothing moves any more. */
+class Stall {
+  readonly #stalled = new AbortController();
+  readonly #ms: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(ms: number) {
+    this.#ms = ms;
+    this.#moved();
+  }
+
+  /** Aborts when nothing has moved for too long. */
+  get signal(): AbortSignal {
+    return this.#stalled.signal;
+  }
+
+  /** Passes on what moves. */
+  async *watching<T>(pieces: AsyncIterable<T>): AsyncGenerator<T> {
+    for await (const piece of pieces) {
+      this.#moved();
+      yield piece;
+    }
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #moved(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#stalled.abort(Object.assign(new Error("The host does nothing"), { code: "ETIMEDOUT" }));
+    }, this.#ms);
   }
 }
 
 function uploaded(body: string): UploadedMedium {
-  const { direct_path: directPath, url = PUBLIC_HOST + directPath } = answer.parse(JSON.parse(body));
+  const { direct_path: directPath, url = `https://${PUBLIC_HOST}${directPath}` } = answer.parse(
+    JSON.parse(body),
+  );
   return { url, directPath };
 }
 

@@ -14,8 +14,13 @@ export interface LinkPreview {
 
 /** The first http or https link in a text, without the punctuation of its sentence. */
 export function firstLink(text: string): string | undefined {
-  const link = /\bhttps?:\/\/[^\s<>"]+/i.exec(text)?.[0].replace(/[.,;:!?'*_~)\]}]+$/, "");
-  return link !== undefined && URL.canParse(link) ? link : undefined;
+  const [found] = /\bhttps?:\/\/[^\s<>"]+/i.exec(text) ?? [];
+  if (found === undefined) return undefined;
+  // Not by a pattern: one that looks for the end tries every place in a long run of dots, and again from each.
+  let end = found.length;
+  while (end > 0 && ".,;:!?'*_~)]}".includes(found[end - 1]!)) end--;
+  const link = found.slice(0, end);
+  return URL.canParse(link) ? link : undefined;
 }
 
 /** Whether a preview was asked for. */

@@ -22,7 +22,7 @@ export async function mediaMessage(command: MediaCommand, context: ComposeContex
       ...(command.mimeType === undefined ? {} : { mimeType: command.mimeType }),
       fileName: command.type === "DOCUMENT" ? command.fileName ?? command.content ?? undefined : undefined,
     }, {
-      connection: (force) => context.socket.baileys.refreshMediaConn(force),
+      connection: (force) => context.socket.mediaHosts.ask(force),
       signal: context.signal,
     });
     const about = {

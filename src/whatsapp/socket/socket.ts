@@ -39,6 +39,7 @@ import { Probe, type ProbeTimings } from "../vitals/probe.ts";
 import { watchReachout } from "../vitals/reachout.ts";
 import { type Receipt, receiptsOf } from "../receipt_stanzas.ts";
 import { limitRequests, MAX_RETRY_COUNT } from "../retry_limits.ts";
+import { MediaHosts } from "../media/media_hosts.ts";
 import { type Effect, effectOf } from "../signal/signal_keys.ts";
 import { durableSignalRepository } from "../signal/signal_repository.ts";
 import type { ReachoutTimelock } from "../vitals/vitals.ts";
@@ -145,6 +146,8 @@ export interface Socket {
   /** Who the phone is, as far as it is known: messages of before come in while the socket still opens. */
   readonly account: LinkedAccount;
   readonly identities: Identities;
+  /** WhatsApp's media hosts, as its server names them. */
+  readonly mediaHosts: MediaHosts;
   /** By JID, while a message to one is written: Baileys takes them from here instead of asking again. */
   readonly groups: Map<string, GroupMetadata>;
   /** Asks whether the number may write to new people; the answer comes to {@link SocketEvents.onTimelock}. */
@@ -350,6 +353,7 @@ export function openSocket(options: SocketOptions): Socket {
       return linkedAccount(auth.creds.me);
     },
     identities: new Identities(auth.keys),
+    mediaHosts: new MediaHosts((question) => baileys.query(question)),
     groups,
     askReachout,
     doubt: () => probe.doubt(),

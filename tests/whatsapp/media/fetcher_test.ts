@@ -19,10 +19,7 @@ async function startFetcher(respond: RequestListener, numberIds: readonly string
   await once(host, "listening");
   const address = `127.0.0.1:${(host.address() as AddressInfo).port}`;
   const socket = {
-    baileys: {
-      refreshMediaConn: () => Promise.resolve({ hosts: [{ hostname: address }] }),
-      getMediaHost: () => address,
-    },
+    mediaHosts: { ask: () => Promise.resolve({ auth: "", hosts: [{ hostname: address }] }) },
   } as unknown as Socket;
   const folder = await Deno.makeTempDir({ prefix: "media-fetcher-test-" });
   const clock = { now: Date.now() };

@@ -106,3 +106,12 @@ Deno.test("firstLink() finds the first link of a text, without the punctuation o
   ];
   for (const [text, link] of cases) assert.equal(firstLink(text), link, text);
 });
+
+Deno.test("firstLink() is quick with a text that is made to be slow", () => {
+  const startedAt = performance.now();
+  for (const run of [".", ")", "'"]) {
+    const link = `http://a/${run.repeat(400_000)}b`;
+    assert.equal(firstLink(`${link}${run.repeat(400_000)}`), link);
+  }
+  assert(performance.now() - startedAt < 5_000);
+});
