@@ -31,6 +31,9 @@ const RETRY_PAUSE_MS = 500;
 /** How long the queue of a number stands still for WhatsApp to say until when it is restricted: one round trip, as a rule. */
 const RESTRICTION_PATIENCE_MS = 2_000;
 
+/** Timers that are set for longer end at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** A send in hand. */
 export interface Send {
   readonly command: Message;
@@ -122,19 +125,27 @@ export class Sender {
       if (admission.outcome === "park") return { parkForMs: admission.forMs };
       if (admission.outcome === "later") return "later";
       let composition: Composition;
+      const deadline = deadlineOf(expiresAtMs - now());
       try {
-        composition = await this.#composed(pending, { command, socket, log: session.log, signal });
+        const making = AbortSignal.any([signal, deadline.signal]);
+        composition = await this.#composed(pending, { command, socket, log: session.log, signal: making });
       } catch (error) {
         // A medium that is still fetched then is fetched again by whoever has the number next.
         if (signal.aborted) return "later";
-        if (!(error instanceof Unsendable)) throw error;
+        if (!(error instanceof Unsendable)) {
+          if (deadline.signal.aborted) return await this.#fail(pending, EXPIRED_UNMADE);
+          throw error;
+        }
         // Without its link a message cannot be made, and with the next one it may be.
         if (error.failure.retryable && session.openSocket !== socket) {
           unmade = error.failure;
           continue;
         }
         return await this.#fail(pending, error.failure);
+      } finally {
+        deadline.end();
       }
+      if (expiresAtMs <= now()) return await this.#fail(pending, expiry(record, attempt, EXPIRED_UNMADE));
       const { message, remarks } = composition;
       pending = {
         ...pending,
@@ -257,6 +268,12 @@ const EXPIRED: SendFailure = {
   retryable: true,
 };
 
+const EXPIRED_UNMADE: SendFailure = {
+  code: "expired",
+  error: "The message was not sent in time because its medium took too long to fetch and to upload",
+  retryable: true,
+};
+
 const NO_SESSION: SendFailure = {
   code: "no_session",
   error: "No worker has a session for this number: open one with 'create'",
@@ -281,8 +298,15 @@ function withoutSession(record: SendRecord): SendFailure {
 }
 
 /** nor of what was handed over before its time was up, by a worker that was killed or on a link that was lost. */
-function expiry(record: SendRecord, attempt = 1): SendFailure {
-  return attempt > 1 || isHandedOver(record) ? UNCONFIRMED : EXPIRED;
+function expiry(record: SendRecord, attempt = 1, cause = EXPIRED): SendFailure {
+  return attempt > 1 || isHandedOver(record) ? UNCONFIRMED : cause;
+}
+
+/** Aborts after `ms`, unless it is ended before. */
+function deadlineOf(ms: number): { readonly signal: AbortSignal; readonly end: () => void } {
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(), Math.min(ms, LONGEST_TIMER_MS));
+  return { signal: over.signal, end: () => clearTimeout(timer) };
 }
 
 function isHandedOver({ status, content }: SendRecord): boolean {
