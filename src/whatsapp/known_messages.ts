@@ -20,7 +20,7 @@ export interface MessageOwner {
 }
 
 /**
- * The message with this id, of the last days.
+ * The message with this id, of the last days, as it reads now. One that was taken back is not known.
  *
  * @param options.chat the chat it has to be in; of another chat with that id where it is absent
  */
@@ -33,11 +33,15 @@ export async function knownMessage(
   const isThere = async (candidate: string) =>
     chat === undefined || candidate === chat || await identities.isSame(candidate, chat);
   const sent = await ledger.findByWhatsappId(numberId, whatsappId);
+  const found = await messages.find(numberId, whatsappId);
   if (sent?.content !== undefined && await isThere(sent.chat)) {
-    return { whatsappId, chat: sent.chat, fromMe: true, message: proto.Message.decode(sent.content) };
+    const now = found.find((message) => message.fromMe && message.chat === sent.chat)?.content ??
+      sent.content;
+    if (now.length === 0) return undefined;
+    return { whatsappId, chat: sent.chat, fromMe: true, message: proto.Message.decode(now) };
   }
-  for (const { content, ...found } of await messages.find(numberId, whatsappId)) {
-    if (await isThere(found.chat)) return { ...found, message: proto.Message.decode(content) };
+  for (const { content, ...more } of found) {
+    if (await isThere(more.chat)) return { ...more, message: proto.Message.decode(content) };
   }
   return undefined;
 }

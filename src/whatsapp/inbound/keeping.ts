@@ -2,6 +2,7 @@ import { proto, type WAMessage, type WAMessageKey } from "@whiskeysockets/bailey
 import type { Statement } from "../../store/database.ts";
 import type { StoredMessage } from "../../store/messages.ts";
 import type { Store } from "../../store/store.ts";
+import { edited } from "../edited.ts";
 import { type Identities, person } from "../identities.ts";
 import type { Content } from "./kinds/content.ts";
 import { type OwnAccount } from "./message.ts";
@@ -85,31 +86,6 @@ async function mayChange(
 /** Who wrote a message into a group. */
 function authorOf({ participant, participantAlt }: WAMessageKey): string | undefined {
   return participant ? person(participant, participantAlt).names[0] : undefined;
-}
-
-/** A message with its new content. An edit of a caption may say nothing of the medium, which stays. */
-function edited(message: proto.IMessage, replacement: proto.IMessage): proto.IMessage {
-  const inner = innermost(message);
-  for (const [name, value] of Object.entries(replacement) as [keyof proto.IMessage, unknown][]) {
-    const before: unknown = inner[name];
-    if (name === "messageContextInfo" || value === null || value === undefined) continue;
-    const isRefined = typeof value === "object" && typeof before === "object" && before !== null;
-    if (name === "conversation" || name === "extendedTextMessage") {
-      delete inner.conversation;
-      if (name === "conversation" && inner.extendedTextMessage) {
-        inner.extendedTextMessage = { ...inner.extendedTextMessage, text: String(value) };
-        continue;
-      }
-    }
-    Object.assign(inner, { [name]: isRefined ? { ...before, ...value } : value });
-  }
-  return message;
-}
-
-/** The content within the wrappers that can be edited in. */
-function innermost(message: proto.IMessage): proto.IMessage {
-  const inner = (message.ephemeralMessage ?? message.documentWithCaptionMessage)?.message;
-  return inner ? innermost(inner) : message;
 }
 
 /** Without the key of who writes into a group, which is nobody else's. */
