@@ -70,10 +70,13 @@ export interface Patience {
  * @throws {Error} when WhatsApp did not say
  */
 export async function assureReachable(
-  { baileys, identities }: Socket,
+  { baileys, identities, devices: cached }: Socket,
   jid: string,
   { queryTimeoutMs }: Patience,
 ): Promise<void> {
+  // Whose devices had no keys may have some now.
+  const user = jidDecode(jid)?.user ?? jid;
+  if ((await cached.get<unknown[]>(user))?.length === 0) await cached.del(user);
   const askedAt = performance.now();
   const devices = await baileys.getUSyncDevices([jid], true, false);
   if (devices.length > 0) return;

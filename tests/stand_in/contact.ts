@@ -31,6 +31,8 @@ export interface ContactOptions {
   lidInDirectory?: boolean;
   /** Whether this person lets others see what they have read, default true. */
   showsReading?: boolean;
+  /** Whether the server has keys of this person's phone to encrypt for it, default true. */
+  hasKeys?: boolean;
   /** Ask again for what cannot be decrypted, default true; else {@link Contact.askAgain} does. */
   autoAsk?: boolean;
   /** Send again what others ask for, default true; else {@link Contact.answer} does. */
@@ -47,6 +49,7 @@ export class Contact implements Endpoint {
   showsAlias: boolean;
   lidInDirectory: boolean;
   showsReading: boolean;
+  hasKeys: boolean;
   autoAsk: boolean;
   autoAnswer: boolean;
   /** How receipts and requests are addressed; as what they answer, when undefined. */
@@ -79,6 +82,7 @@ export class Contact implements Endpoint {
     this.showsAlias = options.showsAlias ?? true;
     this.lidInDirectory = options.lidInDirectory ?? true;
     this.showsReading = options.showsReading ?? true;
+    this.hasKeys = options.hasKeys ?? true;
     this.autoAsk = options.autoAsk ?? true;
     this.autoAnswer = options.autoAnswer ?? true;
     this.#outgoing = new Outgoing(this, hub, this.signal);

@@ -32,6 +32,9 @@ async function bundles({ hub, request }: Query): Promise<BinaryNode[]> {
     const jid = attrs.jid ?? "";
     const device = hub.directory.endpoint(jid);
     if (!device) return element("user", { jid }, [element("error", { code: "404", text: "item-not-found" })]);
+    if (device.deviceId === 0 && !device.owner.hasKeys) {
+      return element("user", { jid }, [element("error", { code: "406", text: "not-acceptable" })]);
+    }
     return element("user", { jid }, bundleNodes(await device.takeBundle()));
   });
   return [element("list", {}, await Promise.all(list))];

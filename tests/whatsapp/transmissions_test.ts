@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { GroupMetadata } from "@whiskeysockets/baileys";
 import type { Names } from "../../src/store/recipients.ts";
 import { Identities } from "../../src/whatsapp/identities.ts";
+import { socketCaches } from "../../src/whatsapp/socket/caches.ts";
 import type { Socket } from "../../src/whatsapp/socket/socket.ts";
 import { Transmissions } from "../../src/whatsapp/transmissions.ts";
 
@@ -30,6 +31,7 @@ function setUp({ devices = [], afterMs = 0, found, group }: Server) {
   const socket = {
     account: { jid: "221771234567:3@s.whatsapp.net", lid: "100000000000000@lid", pushName: null },
     identities: new Identities({ get: () => ({}) }),
+    devices: socketCaches().userDevicesCache,
     groups,
     baileys: {
       getUSyncDevices: () => delay(afterMs, devices),

@@ -34,6 +34,7 @@ import { type Call, callIn } from "../inbound/calls.ts";
 import type { UndecryptableReason } from "../inbound/undecryptable.ts";
 import { lostIn, unavailableIn } from "../inbound/unavailable.ts";
 import { takeInOrder } from "./in_order.ts";
+import { forgetDevices, takeKeyless } from "./keyless.ts";
 import { MarkedResends } from "./marked_resends.ts";
 import { Probe, type ProbeTimings } from "../vitals/probe.ts";
 import { watchReachout } from "../vitals/reachout.ts";
@@ -150,6 +151,8 @@ export interface Socket {
   readonly mediaHosts: MediaHosts;
   /** By JID, while a message to one is written: Baileys takes them from here instead of asking again. */
   readonly groups: Map<string, GroupMetadata>;
+  /** The devices of people as Baileys knows them, by the user's part of a JID. */
+  readonly devices: CacheStore;
   /** Asks whether the number may write to new people; the answer comes to {@link SocketEvents.onTimelock}. */
   askReachout(): void;
   /** A message was not answered in time: probes the socket at once. */
@@ -181,6 +184,8 @@ export function openSocket(options: SocketOptions): Socket {
     set: async (request, count) => void await Promise.resolve(retryCounts.set(request, count)).catch(cutOff),
   };
   const groups = new Map<string, GroupMetadata>();
+  const caches = socketCaches();
+  const identities = new Identities(auth.keys);
   const baileys: Socket["baileys"] = makeWASocket({
     waWebSocketUrl: url,
     ...(version === undefined ? {} : { version }),
@@ -193,7 +198,7 @@ export function openSocket(options: SocketOptions): Socket {
     syncFullHistory: false,
     // The phone would stop its own notifications for as long as a companion says it is online.
     markOnlineOnConnect: false,
-    ...socketCaches(),
+    ...caches,
     cachedGroupMetadata: (jid) => Promise.resolve(groups.get(jid)),
     getMessage: async (key) => resends.lookedUp(key, await findSent(key).catch(cutOff)),
     msgRetryCounterCache: counts,
@@ -292,6 +297,10 @@ export function openSocket(options: SocketOptions): Socket {
     if (ended || frame instanceof Uint8Array) return;
     probe.heard(frame);
     events.onStanza(frame);
+    const keyless = takeKeyless(frame);
+    if (keyless.length === 0) return;
+    log.info({ devices: keyless.length }, "WhatsApp has no keys of some devices: they are not written to");
+    forgetDevices(keyless, { devices: caches.userDevicesCache, identities }).catch(onError);
   });
   baileys.ev.on("messages.upsert", ({ messages }) => ended || events.onMessages(messages));
   baileys.ev.on("messages.media-update", (updates) => {
@@ -352,9 +361,10 @@ export function openSocket(options: SocketOptions): Socket {
     get account() {
       return linkedAccount(auth.creds.me);
     },
-    identities: new Identities(auth.keys),
+    identities,
     mediaHosts: new MediaHosts((question) => baileys.query(question)),
     groups,
+    devices: caches.userDevicesCache,
     askReachout,
     doubt: () => probe.doubt(),
     end: stop,
