@@ -14,8 +14,8 @@ export interface MessageId {
 export interface StoredMessage extends MessageId {
   /** Its owner wrote it, on another device. */
   readonly fromMe: boolean;
-  /** The JID of who wrote it, in a group. */
-  readonly participant?: string | undefined;
+  /** The JID that who wrote it had there, if it was not its owner: their chat may be named by another one of theirs. */
+  readonly author?: string | undefined;
   /** The encoded WhatsApp message. */
   readonly content: Uint8Array;
 }
@@ -34,7 +34,7 @@ export class Messages {
   }
 
   /** The write that keeps a message; one that is there already stays as it is. */
-  keeping({ numberId, whatsappId, chat, fromMe, participant, content }: StoredMessage): Statement[] {
+  keeping({ numberId, whatsappId, chat, fromMe, author, content }: StoredMessage): Statement[] {
     return [{
       sql:
         `INSERT OR IGNORE INTO message (number_id, whatsapp_id, chat, from_me, participant, content, created_at)
@@ -44,7 +44,7 @@ export class Messages {
         whatsappId,
         chat,
         fromMe ? 1 : 0,
-        participant ?? null,
+        author ?? null,
         content,
         this.#now(),
       ],
@@ -118,7 +118,7 @@ function storedMessage(row: Row): StoredMessage {
     whatsappId: String(row.whatsapp_id),
     chat: String(row.chat),
     fromMe: row.from_me === 1,
-    participant: row.participant === null ? undefined : String(row.participant),
+    author: row.participant === null ? undefined : String(row.participant),
     content: row.content as Uint8Array,
   };
 }

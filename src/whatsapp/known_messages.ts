@@ -8,8 +8,8 @@ export interface KnownMessage {
   /** The chat's JID. */
   readonly chat: string;
   readonly fromMe: boolean;
-  /** The JID of who wrote it, in a group, if it was not this number. */
-  readonly participant?: string | undefined;
+  /** The JID that who wrote it had there, if it was not this number: the chat may be named by another one of theirs. */
+  readonly author?: string | undefined;
   readonly message: proto.IMessage;
 }
 

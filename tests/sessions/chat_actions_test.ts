@@ -178,7 +178,7 @@ Deno.test("READ in a group names who wrote the message; of one that nobody knows
   await worker.stop();
   const database = await Database.open(join(stack.folder, "sessions"));
   const content = proto.Message.encode({ conversation: "hello again" }).finish();
-  const kept = { numberId: "6", whatsappId, chat: group, fromMe: false, participant: friend.lid, content };
+  const kept = { numberId: "6", whatsappId, chat: group, fromMe: false, author: friend.lid, content };
   await database.commit(new Messages(database, Date.now).keeping(kept));
   database.close();
   await stack.startWorker();
@@ -186,3 +186,46 @@ Deno.test("READ in a group names who wrote the message; of one that nobody knows
   await friend.receipt(whatsappId, "read");
   assertNoErrorsLogged(stack);
 });
+
+for (const addressing of ["lid", "pn"] as const) {
+  Deno.test(`READ names people as their messages by ${addressing} did, whichever name the backend uses, and after a restart`, async () => {
+    await using stack = await startStack({ broker });
+    const { backend, standIn } = stack;
+    const friend = standIn.contact(FRIEND, { addressing });
+    const group = "120363000000000001@g.us";
+    standIn.group(group, [friend, standIn.phone(LINE.phoneNumber)], addressing);
+    const worker = await stack.startWorker();
+    await pair(stack, LINE);
+    const ids = {
+      inPerson: await friend.sendText(LINE.phoneNumber, "hello"),
+      inGroup: await friend.sendToGroup(group, LINE.phoneNumber, "hello all"),
+      inPersonByLid: await friend.sendText(LINE.phoneNumber, "hello again"),
+      inGroupUnknown: await friend.sendToGroup(group, LINE.phoneNumber, "hello all of you"),
+    };
+    await backend.next(({ body }) => body.messageId === ids.inGroupUnknown, { describe: "the last" });
+    await worker.stop();
+    const database = await Database.open(join(stack.folder, "sessions"));
+    await database.commit(
+      new Messages(database, Date.now).forgettingOne({
+        numberId: "6",
+        whatsappId: ids.inGroupUnknown,
+        chat: group,
+      }),
+    );
+    database.close();
+    await stack.startWorker();
+    for (
+      const [to, target] of [
+        [FRIEND, ids.inPerson],
+        [group, ids.inGroup],
+        [friend.lid, ids.inPersonByLid],
+        [group, { messageId: ids.inGroupUnknown, participant: `${FRIEND}@c.us` }],
+      ] as const
+    ) {
+      assert.deepEqual((await done(stack, "READ", { to, target })).data, { read: 1 });
+    }
+    for (const id of Object.values(ids)) await friend.receipt(id, "read");
+    assert.deepEqual(standIn.stats.violations, []);
+    assertNoErrorsLogged(stack);
+  });
+}

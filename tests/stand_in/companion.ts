@@ -34,6 +34,8 @@ export class Companion implements Endpoint {
   link: Link | undefined;
   /** Whether its phone has sent it the history it waits for after pairing. */
   synced = false;
+  /** Under which names messages were given to it: chat, and in groups member, by message id. */
+  readonly #given = new Map<string, Set<string>>();
   readonly #hub: Hub;
 
   constructor(hub: Hub, owner: Contact, registration: Registration) {
@@ -62,7 +64,18 @@ export class Companion implements Endpoint {
   }
 
   deliver(envelope: Envelope): void {
-    this.mailbox.put(messageStanza(envelope));
+    const stanza = messageStanza(envelope);
+    const { id, from, participant, recipient } = stanza.attrs;
+    const names = this.#given.get(id ?? "") ?? new Set();
+    // A receipt for what its own account has written names the chat.
+    for (const chat of [from, recipient]) names.add(`${chat} ${participant ?? ""}`);
+    this.#given.set(id ?? "", names);
+    this.mailbox.put(stanza);
+  }
+
+  /** Whether a message came from this chat and member, by these very names; or never came here. */
+  hasFrom(id: string, chat: string, participant: string = ""): boolean {
+    return this.#given.get(id)?.has(`${chat} ${participant}`) ?? true;
   }
 
   /** Puts a `<notification>` from the server into the mailbox. */

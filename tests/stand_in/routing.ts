@@ -105,7 +105,14 @@ export async function routeReceipt(hub: Hub, link: Link, from: Companion, node: 
   for (const each of ids) from.mailbox.confirm("message", each);
   const group = hub.groups.get(to);
   const author = hub.directory.byJid(group === undefined ? to : node.attrs.participant ?? "");
-  if (type === "read" || type === "read-self") from.owner.noteReadOnCompanion(ids);
+  if (type === "read" || type === "read-self") {
+    from.owner.noteReadOnCompanion(ids);
+    for (const each of ids.filter((each) => !from.hasFrom(each, to, node.attrs.participant))) {
+      hub.stats.violations.push(
+        `The receipt for ${each} names ${to} ${node.attrs.participant ?? ""}, which it did not come from`,
+      );
+    }
+  }
   const told = RECEIPT_TYPES[type];
   if (!told || !author || author === from.owner) return;
   author.noteReceipt(ids, told);

@@ -1,3 +1,4 @@
+import type { Logger } from "pino";
 import type { Store } from "../../store/store.ts";
 import type { Socket } from "../socket/socket.ts";
 
@@ -10,4 +11,5 @@ export interface ActionContext {
   /** Whether WhatsApp lets the number write to nobody new. */
   readonly restricted: boolean;
   readonly store: Store;
+  readonly log: Logger;
 }

@@ -132,6 +132,7 @@ export class ChatActions {
       socket,
       restricted: session.health.warnings?.includes("restricted") === true,
       store,
+      log: session.log,
     };
     const timeoutMs = command.type === "GROUP_LIST" ? longAnswerMs : answerMs;
     try {

@@ -2,6 +2,7 @@ import { isJidGroup, type WAMessageKey } from "@whiskeysockets/baileys";
 import type { ChatResult } from "../../contract/command_result.ts";
 import type { ChatAction, MessageReference } from "../../contract/commands.ts";
 import { knownMessage } from "../known_messages.ts";
+import { peopleOf } from "../outbound/chat_people.ts";
 import type { Socket } from "../socket/socket.ts";
 import type { ActionContext } from "./action_context.ts";
 import { ActionFailed } from "./failures.ts";
@@ -42,20 +43,25 @@ export class ReadMarks {
   }
 }
 
-/** The message as WhatsApp knows it, under the name of its chat that it came with. */
+/** The message as WhatsApp knows it: under the names of its chat and its author that it came with. */
 async function keyOf(
   { messageId: id, fromMe, participant }: MessageReference,
   chat: string,
-  { numberId, socket: { identities }, store }: ActionContext,
+  context: ActionContext,
 ): Promise<WAMessageKey> {
+  const { numberId, socket: { identities }, store } = context;
   const known = await knownMessage(store, { numberId, identities }, id, { chat });
   if (known !== undefined) {
-    const { chat: remoteJid, ...of } = known;
-    return { remoteJid, id, fromMe: of.fromMe, participant: of.participant ?? null };
+    const { author } = known;
+    return isJidGroup(known.chat)
+      ? { remoteJid: known.chat, id, fromMe: known.fromMe, participant: author ?? null }
+      : { remoteJid: author ?? known.chat, id, fromMe: known.fromMe };
   }
   if (isJidGroup(chat) !== true) return { remoteJid: chat, id, fromMe: fromMe === true };
-  if (fromMe === true || participant !== undefined) {
-    return { remoteJid: chat, id, fromMe: fromMe === true, participant: participant ?? null };
+  if (fromMe === true) return { remoteJid: chat, id, fromMe };
+  if (participant !== undefined) {
+    const { nameOf } = await peopleOf(chat, context);
+    return { remoteJid: chat, id, fromMe: false, participant: await nameOf(participant) };
   }
   throw new ActionFailed({
     code: "unknown_message",

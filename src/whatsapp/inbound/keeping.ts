@@ -1,4 +1,10 @@
-import { proto, type WAMessage, type WAMessageKey } from "@whiskeysockets/baileys";
+import {
+  isJidGroup,
+  jidNormalizedUser,
+  proto,
+  type WAMessage,
+  type WAMessageKey,
+} from "@whiskeysockets/baileys";
 import type { Statement } from "../../store/database.ts";
 import type { StoredMessage } from "../../store/messages.ts";
 import type { Store } from "../../store/store.ts";
@@ -47,7 +53,7 @@ export async function keeping(
   return store.messages.keeping({
     ...id,
     fromMe: key.fromMe === true,
-    participant: authorOf(key),
+    author: authorOf(key),
     content: encoded(message),
   });
 }
@@ -76,16 +82,20 @@ async function mayChange(
   { replacement }: Content,
   { identities }: KeepingContext,
 ): Promise<boolean> {
-  const author = authorOf(key);
-  if (replacement === null && author !== undefined) return true;
+  const inGroup = isJidGroup(kept.chat) === true;
+  if (replacement === null && inGroup) return true;
   if (kept.fromMe !== (key.fromMe === true)) return false;
-  if (kept.fromMe || kept.participant === undefined || author === undefined) return true;
-  return kept.participant === author || await identities.isSame(kept.participant, author);
+  const author = authorOf(key);
+  // In a person's chat there is nobody else.
+  if (!inGroup || kept.fromMe || kept.author === undefined || author === undefined) return true;
+  const { names } = person(key.participant, key.participantAlt);
+  return names.includes(kept.author) || await identities.isSame(kept.author, author);
 }
 
-/** Who wrote a message into a group. */
-function authorOf({ participant, participantAlt }: WAMessageKey): string | undefined {
-  return participant ? person(participant, participantAlt).names[0] : undefined;
+/** By which name somebody else wrote a message. */
+function authorOf({ remoteJid, participant, fromMe }: WAMessageKey): string | undefined {
+  const name = participant || remoteJid;
+  return name && !fromMe ? jidNormalizedUser(name) : undefined;
 }
 
 /** Without the key of who writes into a group, which is nobody else's. */

@@ -90,12 +90,12 @@ function secretOf(message: proto.IMessage): Uint8Array | undefined {
 
 /** Everybody who may have been meant by the author of a message. */
 async function authorsOf(
-  { fromMe, participant, chat }: KnownMessage,
+  { fromMe, author, chat }: KnownMessage,
   named: string | undefined,
   me: readonly string[],
   identities: SecretsContext["identities"],
 ): Promise<readonly string[]> {
-  return fromMe ? me : await namesOf([named, participant ?? chat], identities);
+  return fromMe ? me : await namesOf([named, author, chat], identities);
 }
 
 /** People's JIDs of both forms, without devices. */

@@ -78,7 +78,7 @@ async function quoting(
   const known = await knownMessage(context.store, owner, messageId, { chat: to });
   const quotedMessage = known && quotable(known.message);
   const isOwn = known?.fromMe ?? fromMe ?? false;
-  const writer = known === undefined ? participant : known.participant ?? participant;
+  const writer = known === undefined ? participant : known.author ?? participant;
   const author = isOwn ? people.own : isJidGroup(to) ? writer && await people.nameOf(writer) : to;
   return {
     stanzaId: messageId,

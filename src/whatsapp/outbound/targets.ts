@@ -26,7 +26,7 @@ export async function targetIn(
   const owner = { numberId: context.numberId, identities: context.socket.identities };
   const known = await knownMessage(context.store, owner, messageId, { chat });
   const people = await peopleOf(chat, context);
-  const writer = known === undefined ? reference.participant : known.participant;
+  const writer = known === undefined ? reference.participant : known.author;
   const fromMe = known?.fromMe ?? reference.fromMe ??
     (writer === undefined ? undefined : people.isOwn(writer));
   const key = { remoteJid: chat, id: messageId };

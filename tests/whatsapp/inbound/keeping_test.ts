@@ -59,16 +59,16 @@ Deno.test("keeping() keeps a message once, without the key that came with it, an
   }
 });
 
-Deno.test("keeping() names a chat and an author by number when it is known", async () => {
+Deno.test("keeping() names a chat by number when it is known, and an author as the chat does", async () => {
   using test = setUp();
   await test.take({ remoteJid: "1@lid", remoteJidAlt: AWA }, { conversation: "salut" });
   await test.take({ remoteJid: GROUP, participant: "1@lid", participantAlt: AWA }, {
     conversation: "à tous",
   });
   const found = await test.store.messages.find("6", "3A01");
-  assert.deepEqual(found.map(({ chat, participant, fromMe }) => [chat, participant, fromMe]), [
-    [GROUP, AWA, false],
-    [AWA, undefined, false],
+  assert.deepEqual(found.map(({ chat, author, fromMe }) => [chat, author, fromMe]), [
+    [GROUP, "1@lid", false],
+    [AWA, "1@lid", false],
   ]);
 });
 

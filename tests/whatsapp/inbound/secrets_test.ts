@@ -41,13 +41,12 @@ async function setUp(
   if (received) {
     const [chat, message] = received;
     const content = encode(message);
-    const participant = chat === GROUP ? AWA[0] : undefined;
     await store.commit(store.messages.keeping({
       numberId: "6",
       whatsappId: POLL_ID,
       chat,
       fromMe: false,
-      participant,
+      author: chat === GROUP ? AWA[0] : undefined,
       content,
     }));
   }

@@ -66,7 +66,7 @@ export class Composing implements Disposable {
     { participant, fromMe = false }: { participant?: string; fromMe?: boolean } = {},
   ): Promise<void> {
     const content = proto.Message.encode(proto.Message.fromObject(message)).finish();
-    const stored = { numberId: "6", whatsappId, chat, fromMe, participant, content };
+    const stored = { numberId: "6", whatsappId, chat, fromMe, author: participant, content };
     await this.#database.commit(this.store.messages.keeping(stored));
   }
 
