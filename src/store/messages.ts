@@ -10,20 +10,23 @@ export interface MessageId {
   readonly chat: string;
 }
 
-/** A message that came in. */
+/** A message that came in, or what has become of one that was sent from here. */
 export interface StoredMessage extends MessageId {
   /** Its owner wrote it, on another device. */
   readonly fromMe: boolean;
   /** The JID that who wrote it had there, if it was not its owner: their chat may be named by another one of theirs. */
   readonly author?: string | undefined;
-  /** The encoded WhatsApp message. */
+  /** The encoded WhatsApp message; empty when it was sent from here and is taken back. */
   readonly content: Uint8Array;
 }
 
 /** Read from an index alone. */
 const BYTES = "SELECT sum(length(content)) AS bytes FROM message";
 
-/** The messages that came in over the last days, whole. What was sent from here is in the ledger. */
+/**
+ * The messages that came in over the last days, whole. What was sent from here is in the ledger as it went out, and here once
+ * it has changed since.
+ */
 export class Messages {
   readonly #database: Database;
   readonly #now: () => number;
@@ -34,21 +37,16 @@ export class Messages {
   }
 
   /** The write that keeps a message; one that is there already stays as it is. */
-  keeping({ numberId, whatsappId, chat, fromMe, author, content }: StoredMessage): Statement[] {
-    return [{
-      sql:
-        `INSERT OR IGNORE INTO message (number_id, whatsapp_id, chat, from_me, participant, content, created_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?)`,
-      parameters: [
-        numberId,
-        whatsappId,
-        chat,
-        fromMe ? 1 : 0,
-        author ?? null,
-        content,
-        this.#now(),
-      ],
-    }];
+  keeping(message: StoredMessage): Statement[] {
+    return this.#writing(message, "DO NOTHING");
+  }
+
+  /** The write that gives a message, kept or not, another content: it was edited. */
+  replacing(message: StoredMessage): Statement[] {
+    return this.#writing(
+      message,
+      "DO UPDATE SET content = excluded.content, from_me = excluded.from_me, participant = excluded.participant",
+    );
   }
 
   /** Whether a message is kept. */
@@ -60,14 +58,6 @@ export class Messages {
       chat,
     );
     return row !== undefined;
-  }
-
-  /** The write that gives a message another content: it was edited. */
-  replacing({ numberId, whatsappId, chat, content }: StoredMessage): Statement[] {
-    return [{
-      sql: "UPDATE message SET content = ? WHERE number_id = ? AND whatsapp_id = ? AND chat = ?",
-      parameters: [content, numberId, whatsappId, chat],
-    }];
   }
 
   /** The write that forgets a message: it was taken back. */
@@ -101,6 +91,17 @@ export class Messages {
       await this.#forgetOldest("created_at < ?", Number.MAX_SAFE_INTEGER);
       await breathe(signal);
     }
+  }
+
+  #writing(
+    { numberId, whatsappId, chat, fromMe, author, content }: StoredMessage,
+    onConflict: string,
+  ): Statement[] {
+    return [{
+      sql: `INSERT INTO message (number_id, whatsapp_id, chat, from_me, participant, content, created_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number_id, whatsapp_id, chat) ${onConflict}`,
+      parameters: [numberId, whatsappId, chat, fromMe ? 1 : 0, author ?? null, content, this.#now()],
+    }];
   }
 
   async #forgetOldest(condition: string, parameter: number): Promise<number> {

@@ -1,4 +1,5 @@
 import { proto } from "@whiskeysockets/baileys";
+import type { StoredMessage } from "../store/messages.ts";
 import type { Store } from "../store/store.ts";
 import type { Identities } from "./identities.ts";
 
@@ -34,14 +35,17 @@ export async function knownMessage(
     chat === undefined || candidate === chat || await identities.isSame(candidate, chat);
   const sent = await ledger.findByWhatsappId(numberId, whatsappId);
   const found = await messages.find(numberId, whatsappId);
-  if (sent?.content !== undefined && await isThere(sent.chat)) {
-    const now = found.find((message) => message.fromMe && message.chat === sent.chat)?.content ??
-      sent.content;
-    if (now.length === 0) return undefined;
-    return { whatsappId, chat: sent.chat, fromMe: true, message: proto.Message.decode(now) };
-  }
-  for (const { content, ...more } of found) {
-    if (await isThere(more.chat)) return { ...more, message: proto.Message.decode(content) };
+  const candidates = [
+    // What has become of a message that was sent, before what was sent. Others may have taken the id of either.
+    ...found.filter(({ fromMe }) => fromMe),
+    ...(sent?.content === undefined ? [] : [{ ...sent, content: sent.content, fromMe: true }]),
+    ...found.filter(({ fromMe }) => !fromMe),
+  ];
+  for (const { chat: itsChat, fromMe, author, content } of candidates as StoredMessage[]) {
+    if (!await isThere(itsChat)) continue;
+    // It was taken back.
+    if (fromMe && content.length === 0) return undefined;
+    return { whatsappId, chat: itsChat, fromMe, author, message: proto.Message.decode(content) };
   }
   return undefined;
 }

@@ -6,7 +6,7 @@ import { isProgress, type SendRecord, type SendStatus, stepsBetween } from "../s
 import { type Names, type Reached, tallied, type Tally } from "../store/recipients.ts";
 import type { Store } from "../store/store.ts";
 import type { Telemetry } from "../telemetry.ts";
-import { following } from "./followed.ts";
+import { following } from "./inbound/keeping.ts";
 import type { FailureCode } from "./outbound/failure_codes.ts";
 
 /** Why a send failed, for the backend. */
@@ -117,7 +117,7 @@ export class Receipts {
       if (record === undefined) continue;
       const progress = await this.#progress(record, news);
       statements.push(...progress.statements, ...this.#telling(record, progress));
-      if (progress.steps.includes("SENT") && isProgress(record.status, "SENT")) {
+      if (progress.steps.length > 0 && isProgress(record.status, "SENT")) {
         statements.push(...await following(record, this.#store));
       }
       told.push(...progress.steps.filter((step) => step !== record.status));

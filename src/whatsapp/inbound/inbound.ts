@@ -112,9 +112,7 @@ export class Inbound {
       : content;
     // Nobody answers what is not told of strangers' channels and stories; what cannot be read cannot be passed on.
     const isKept = (included || !/@(?:broadcast|newsletter)$/.test(key.remoteJid)) && !message.unreadFields;
-    const kept = isKept
-      ? await keeping(message, open, { store, numberId, own, identities, isNew: included })
-      : [];
+    const kept = isKept ? await keeping(message, open, { store, numberId, identities, isNew: included }) : [];
     if (!included) return { statements: kept };
     return {
       statements: [...await this.telling({ message, content: open }, to), ...kept],

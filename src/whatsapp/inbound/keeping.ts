@@ -6,13 +6,12 @@ import {
   type WAMessageKey,
 } from "@whiskeysockets/baileys";
 import type { Statement } from "../../store/database.ts";
+import type { SendRecord } from "../../store/ledger.ts";
 import type { StoredMessage } from "../../store/messages.ts";
 import type { Store } from "../../store/store.ts";
 import { edited } from "../edited.ts";
 import { type Identities, person } from "../identities.ts";
-import type { Content } from "./kinds/content.ts";
-import { type OwnAccount } from "./message.ts";
-import { targetOf } from "./targets.ts";
+import { type Content, contentOf } from "./content.ts";
 
 /** What is said about a message, and is none that could be quoted or forwarded. */
 const PASSING: ReadonlySet<string> = new Set([
@@ -27,9 +26,8 @@ const PASSING: ReadonlySet<string> = new Set([
 
 /** What messages are kept with. */
 export interface KeepingContext {
-  readonly store: Pick<Store, "messages">;
+  readonly store: Pick<Store, "messages" | "ledger">;
   readonly numberId: string;
-  readonly own: OwnAccount;
   readonly identities: Pick<Identities, "isSame">;
   /** It is known not to have come before: messages that are told are. */
   readonly isNew?: boolean;
@@ -58,15 +56,44 @@ export async function keeping(
   });
 }
 
-async function changing(key: WAMessageKey, content: Content, context: KeepingContext): Promise<Statement[]> {
-  const { store, numberId, own } = context;
-  if (content.target === undefined) return [];
-  const me = person(own.jid, own.lid).names;
-  const { messageId } = targetOf(content.target, key, me);
+/**
+ * The writes by which a message follows what is done to it from here: WhatsApp has taken a send that edits it or takes it
+ * back. None for any other send.
+ */
+export async function following(
+  { numberId, whatsappId, chat, content: sent }: SendRecord,
+  store: KeepingContext["store"],
+): Promise<Statement[]> {
+  const content = sent && contentOf(proto.Message.decode(sent));
+  if (content?.replacement === undefined) return [];
+  const key = { remoteJid: chat, id: whatsappId, fromMe: true };
+  const identities = { isSame: () => Promise.resolve(false) };
+  return await changing(key, content, { store, numberId, identities });
+}
+
+async function changing(
+  key: WAMessageKey,
+  content: Content,
+  context: KeepingContext,
+): Promise<Statement[]> {
+  const { store, numberId } = context;
+  const messageId = content.target?.key.id;
+  if (!messageId) return [];
   const { names: chats } = person(key.remoteJid, key.remoteJidAlt);
-  for (const kept of await store.messages.find(numberId, messageId)) {
-    if (!chats.includes(kept.chat) || !await mayChange(key, kept, content, context)) continue;
-    if (content.replacement === null) return store.messages.forgettingOne(kept);
+  const found = await store.messages.find(numberId, messageId);
+  const sent = await store.ledger.findByWhatsappId(numberId, messageId);
+  const asSent = sent?.content === undefined || found.some(({ fromMe }) => fromMe)
+    ? []
+    : [{ numberId, whatsappId: messageId, chat: sent.chat, fromMe: true, content: sent.content }];
+  for (const kept of [...asSent, ...found]) {
+    // No two messages of the number's own have the same id.
+    const isThere = chats.includes(kept.chat) || kept.fromMe && key.fromMe;
+    if (!isThere || kept.content.length === 0 || !await mayChange(key, kept, content, context)) continue;
+    if (content.replacement === null) {
+      return kept.fromMe && sent !== undefined
+        ? store.messages.replacing({ ...kept, content: new Uint8Array() })
+        : store.messages.forgettingOne(kept);
+    }
     const replaced = encoded(edited(proto.Message.decode(kept.content), content.replacement!));
     const isSame = replaced.length === kept.content.length &&
       replaced.every((byte, i) => byte === kept.content[i]);
@@ -80,7 +107,7 @@ async function mayChange(
   key: WAMessageKey,
   kept: StoredMessage,
   { replacement }: Content,
-  { identities }: KeepingContext,
+  { identities }: Pick<KeepingContext, "identities">,
 ): Promise<boolean> {
   const inGroup = isJidGroup(kept.chat) === true;
   if (replacement === null && inGroup) return true;

@@ -5,7 +5,6 @@ import { makeStore } from "../../../src/store/store.ts";
 import { contentOf } from "../../../src/whatsapp/inbound/content.ts";
 import { keeping } from "../../../src/whatsapp/inbound/keeping.ts";
 
-const OWN = { jid: "221771234567:3@s.whatsapp.net", lid: "90000000000001@lid" };
 const AWA = "221779999999@s.whatsapp.net";
 const GROUP = "120363000000000001@g.us";
 const { Type } = proto.Message.ProtocolMessage;
@@ -21,7 +20,7 @@ function setUp() {
     take: async (key: WAMessageKey, message: proto.IMessage) => {
       const content = contentOf(message)!;
       const whole = { key: { id: "3A01", fromMe: false, ...key }, message } as WAMessage;
-      const statements = await keeping(whole, content, { store, numberId: "6", own: OWN, identities });
+      const statements = await keeping(whole, content, { store, numberId: "6", identities });
       await store.commit(statements);
       return statements.length;
     },
