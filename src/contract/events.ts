@@ -261,15 +261,15 @@ const ofMedium = {
 
 /**
  * The content of a medium, after the message it belongs to: itself (`INLINE`), where to fetch it (`STORED`), or why there is
- * none (`FAILED`). It has no `body`: nothing takes it for a message.
+ * none (`FAILED`). It has neither a `body` nor anybody it is from: nothing takes it for a message, or answers it.
  */
 export const messageMedia = z.looseObject({
   action: z.literal("message_media"),
   sessionId,
   numberId: rowId,
   messageId: z.string().min(1),
-  from: address,
-  participant: z.exactOptional(address),
+  from: z.exactOptional(z.never()),
+  participant: z.exactOptional(z.never()),
   body: z.exactOptional(z.never()),
   media: z.discriminatedUnion("status", [
     z.looseObject({ id: z.uuid(), status: z.literal("INLINE"), ...ofMedium, data: z.base64() }),

@@ -41,12 +41,7 @@ Deno.test("every kind of medium comes byte for byte, from a person and in a grou
         const { id, mimeType, detectedMimeType, size, fileName, status, data, url, expiresAt } = mediaIn(
           came,
         );
-        const { from, participant, sessionId } = told.body;
-        assert.deepEqual(
-          { from: came.body.from, participant: came.body.participant, sessionId: came.body.sessionId },
-          { from, participant, sessionId },
-        );
-        assert.ok(!("body" in came.body), "it is no message");
+        assert.equal(came.body.sessionId, told.body.sessionId);
         assert.equal(came.queue, told.queue);
         assert.equal(came.properties.type, "message_media");
         assert.deepEqual(

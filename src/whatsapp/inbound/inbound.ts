@@ -17,8 +17,8 @@ import { type Medium, mediumOf } from "./medium.ts";
 import { unsealed } from "./secrets.ts";
 import type { ReadMessage } from "./stanzas.ts";
 
-/** What the event of a medium says of its message. */
-const ABOUT = ["sessionId", "numberId", "messageId", "from", "participant"];
+/** What the event of a medium says of its message: nobody who could be answered. */
+const ABOUT = ["sessionId", "numberId", "messageId"];
 
 /** Options of {@link Inbound}. */
 export interface InboundOptions {
