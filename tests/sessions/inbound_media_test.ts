@@ -114,6 +114,28 @@ Deno.test("A download that breaks is tried again, and what is damaged is asked f
   assert.equal(host.requests.filter((request) => request === `GET ${posted.directPath}`).length, 2);
 });
 
+Deno.test("A message comes at once while the media host keeps silent, and so do all after it", async () => {
+  await using test = await start();
+  const { stack, host, contact, worker, extras } = test;
+  // The host sends half of each, and nothing more: every hand that the number has is full for two minutes.
+  host.refuseDownloads.push("stall", "stall");
+  const posted: Posted[] = [];
+  for (let i = 0; i < 3; i++) {
+    posted.push(await test.write());
+    const told = await event(stack, LINE, "message_received", { messageId: posted[i]!.messageId });
+    assert.equal(mediaIn(told).status, "PENDING");
+    assert.equal(typeof mediaIn(told).thumbnail, "string");
+  }
+  await contact.sendText(LINE.phoneNumber, "meanwhile");
+  await event(stack, LINE, "message_received", { body: "meanwhile" });
+  assert.equal(host.requests.filter((request) => request.startsWith("GET")).length, 2);
+  assert.equal(events(stack, LINE, "message_media").length, 0);
+  // It does not hold up the end of the worker either, and nothing is lost over it.
+  await worker.stop();
+  await stack.startWorker({}, extras);
+  for (const each of posted) await assertComes(stack, each);
+});
+
 Deno.test("A phone that is off is asked again at the next login", async () => {
   // So that nothing but the login makes it due.
   await using test = await start({}, { retryMs: 3_600_000, askAgainMs: 0 });
