@@ -1,4 +1,4 @@
-import { BATCH_ROWS, breathe, inBatches } from "./batches.ts";
+import { BATCH_ROWS, inBatches } from "./batches.ts";
 import type { Database, Row, Statement } from "./database.ts";
 
 /** What names a message. */
@@ -80,17 +80,32 @@ export class Messages {
 
   /** Forgets messages kept before `beforeMs`. */
   async prune(beforeMs: number, signal: AbortSignal): Promise<void> {
-    await inBatches(() => this.#forgetOldest("created_at < ?", beforeMs), signal);
+    await inBatches(() =>
+      this.#database.commit([{
+        sql: `DELETE FROM message WHERE (number_id, whatsapp_id, chat) IN (
+                SELECT number_id, whatsapp_id, chat FROM message WHERE created_at < ? ORDER BY created_at LIMIT ?)`,
+        parameters: [beforeMs, BATCH_ROWS],
+      }]), signal);
   }
 
   /** Forgets the oldest messages, until those that are left take no more than `maxBytes`. */
   async bound(maxBytes: number, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const sum = await this.#database.selectOne(BYTES);
-      if (Number(sum?.bytes ?? 0) <= maxBytes) return;
-      await this.#forgetOldest("created_at < ?", Number.MAX_SAFE_INTEGER);
-      await breathe(signal);
-    }
+    let excess = Number((await this.#database.selectOne(BYTES))?.bytes ?? 0) - maxBytes;
+    await inBatches(async () => {
+      if (excess <= 0) return 0;
+      const oldest = await this.#database.select(
+        `SELECT number_id, whatsapp_id, chat, length(content) AS bytes FROM message ORDER BY created_at LIMIT ?`,
+        BATCH_ROWS,
+      );
+      const forgotten: Statement[] = [];
+      for (const { number_id, whatsapp_id, chat, bytes } of oldest) {
+        if (excess <= 0) break;
+        excess -= Number(bytes);
+        const id = { numberId: String(number_id), whatsappId: String(whatsapp_id), chat: String(chat) };
+        forgotten.push(...this.forgettingOne(id));
+      }
+      return await this.#database.commit(forgotten);
+    }, signal);
   }
 
   #writing(
@@ -102,14 +117,6 @@ export class Messages {
             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number_id, whatsapp_id, chat) ${onConflict}`,
       parameters: [numberId, whatsappId, chat, fromMe ? 1 : 0, author ?? null, content, this.#now()],
     }];
-  }
-
-  async #forgetOldest(condition: string, parameter: number): Promise<number> {
-    return await this.#database.commit([{
-      sql: `DELETE FROM message WHERE (number_id, whatsapp_id, chat) IN (
-              SELECT number_id, whatsapp_id, chat FROM message WHERE ${condition} ORDER BY created_at LIMIT ?)`,
-      parameters: [parameter, BATCH_ROWS],
-    }]);
   }
 }
 

@@ -162,3 +162,29 @@ Deno.test("the file does not grow for ever: what was forgotten makes room for wh
   assert.equal(await test.count("send"), 2_000);
   await Deno.remove(folder, { recursive: true });
 });
+
+Deno.test("Messages.bound() forgets the oldest messages alone, until the others fit", async () => {
+  using test = startStore();
+  const { store, clock } = test;
+  const message = (index: number) => ({
+    numberId: "6",
+    whatsappId: `3A${String(index).padStart(4, "0")}`,
+    chat: "221779999999@s.whatsapp.net",
+    fromMe: false,
+    content: new Uint8Array(100),
+  });
+  for (let index = 0; index < 350; index++) {
+    clock.now = index;
+    await store.commit(store.messages.keeping(message(index)));
+  }
+  await store.messages.bound(35_000, forever);
+  assert.equal(await test.count("message"), 350, "what fits is left alone");
+  await store.messages.bound(10_050, forever);
+  assert.equal(await test.count("message"), 100);
+  for (const index of [249, 250]) {
+    const found = await store.messages.find("6", message(index).whatsappId);
+    assert.equal(found.length, index < 250 ? 0 : 1, `message ${index}`);
+  }
+  await store.messages.prune(300, forever);
+  assert.equal(await test.count("message"), 50);
+});
