@@ -23,41 +23,43 @@ import { CHAT_ACTION_TYPES, type ChatActionType } from "./messages.ts";
 const groupAddress = z.string().regex(/^[\d-]+@g\.us$/, "must be a group's address");
 
 const group = {
-  id: groupAddress,
-  subject: z.string(),
-  size: count,
-  owner: address.nullable(),
-  createdAt: milliseconds.nullable(),
-  announce: z.boolean(),
-  locked: z.boolean(),
-  isAdmin: z.boolean(),
+  id: groupAddress.describe("The group's address"),
+  subject: z.string().describe("Its name"),
+  size: count.describe("How many are in it"),
+  owner: address.nullable().describe("Who made it"),
+  createdAt: milliseconds.nullable().describe("When, in milliseconds since the epoch"),
+  announce: z.boolean().describe("Whether only admins write there"),
+  locked: z.boolean().describe("Whether only admins change its name and picture"),
+  isAdmin: z.boolean().describe("Whether the number is one of the admins"),
 };
 
 const participant = z.looseObject({
-  address,
-  phoneNumber: e164.nullable(),
-  lid: lid.nullable(),
-  admin: z.enum(["admin", "superadmin"]).nullable(),
+  address: address.describe("As messages name them"),
+  phoneNumber: e164.nullable().describe("E.164, with +; null where it is not known"),
+  lid: lid.nullable().describe("Their LID; null where it is not known"),
+  admin: z.enum(["admin", "superadmin"]).nullable().describe("Whether they are an admin"),
 });
 
 /** The `data` of what was done, by its type. */
 export const CHAT_RESULTS = {
-  READ: z.looseObject({ read: count }),
+  READ: z.looseObject({ read: count.describe("How many messages were marked") }),
   TYPING: z.looseObject({}),
   RECORDING: z.looseObject({}),
   PAUSED: z.looseObject({}),
   CHECK_NUMBER: z.looseObject({
-    phoneNumber: e164,
-    exists: z.boolean(),
-    jid: address.nullable(),
-    lid: lid.nullable(),
-    checkedAt: milliseconds,
+    phoneNumber: e164.describe("The phone number that was asked about, with +"),
+    exists: z.boolean().describe("Whether it is on WhatsApp"),
+    jid: address.nullable().describe("Its address, when it is"),
+    lid: lid.nullable().describe("Its LID; null where it is not known"),
+    checkedAt: milliseconds.describe("When WhatsApp was asked, in milliseconds since the epoch"),
   }),
-  GROUP_LIST: z.looseObject({ groups: z.array(z.looseObject(group)) }),
+  GROUP_LIST: z.looseObject({
+    groups: z.array(z.looseObject(group)).describe("The groups that the number is in"),
+  }),
   GROUP_INFO: z.looseObject({
     ...group,
-    description: z.string().nullable(),
-    participants: z.array(participant),
+    description: z.string().nullable().describe("What stands about it"),
+    participants: z.array(participant).describe("Who is in it"),
   }),
 } satisfies Record<ChatActionType, z.ZodType>;
 
@@ -77,14 +79,16 @@ export const commandResult = z.looseObject({
   action: z.literal("command_result"),
   ...common,
   numberId: rowId,
-  messageId: z.exactOptional(echoedId),
-  type: z.enum(CHAT_ACTION_TYPES as [ChatActionType, ...ChatActionType[]]),
-  status: z.enum(["DONE", "FAILED"]),
-  data: z.exactOptional(z.looseObject({})),
-  code: z.exactOptional(word),
-  error: z.exactOptional(sentence),
-  retryable: z.exactOptional(z.boolean()),
-  retryAt: z.exactOptional(milliseconds),
+  messageId: z.exactOptional(echoedId.describe("The command's, as you wrote it")),
+  type: z.enum(CHAT_ACTION_TYPES as [ChatActionType, ...ChatActionType[]]).describe("What was to be done"),
+  status: z.enum(["DONE", "FAILED"]).describe("Whether it was"),
+  data: z.exactOptional(z.looseObject({}).describe("Of DONE: what came of it, for each type as above")),
+  code: z.exactOptional(word.describe("Of FAILED: why, as a stable word")),
+  error: z.exactOptional(sentence.describe("Of FAILED: why, in words")),
+  retryable: z.exactOptional(z.boolean().describe("Of FAILED: whether it may go well later")),
+  retryAt: z.exactOptional(
+    milliseconds.describe("Of FAILED: before when it would not, in milliseconds since the epoch"),
+  ),
   ...time,
 }).superRefine((result, context) => {
   for (const [status, fields] of Object.entries(HAS)) {

@@ -155,20 +155,27 @@ const wentOut = z.enum(["SENT", "DELIVERED", "READ", "PLAYED"]);
 
 /** What was sent of a medium: what it is by its bytes, and what it was said to be where that is something else. */
 const sentMedia = z.looseObject({
-  mimeType: z.string().min(1),
-  declaredMimeType: z.exactOptional(z.string().min(1)),
-  size: z.int().min(1),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  mimeType: z.string().min(1).describe("What it was sent as, by its own bytes"),
+  declaredMimeType: z.exactOptional(
+    z.string().min(1).describe("What it was said to be, where that is something else"),
+  ),
+  size: z.int().min(1).describe("Bytes"),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/).describe("Of the bytes, in hexadecimal digits"),
 });
 
 const ofMessage = {
   action: z.exactOptional(z.literal("message_status")),
-  messageId: z.exactOptional(echoedId),
+  messageId: z.exactOptional(echoedId.describe("The message's, as you wrote it")),
   numberId: z.exactOptional(rowId),
 };
 
 /** How many people of a group a message is for, and how many of them have it, have read it, have played it, or more. */
-const recipients = z.looseObject({ total: count.min(1), delivered: count, read: count, played: count })
+const recipients = z.looseObject({
+  total: count.min(1).describe("How many people it is for"),
+  delivered: count.describe("How many of them have it, or more"),
+  read: count.describe("How many have read it, or more"),
+  played: count.describe("How many have played it"),
+})
   .refine(({ total, delivered, read, played }) => total >= delivered && delivered >= read && read >= played, {
     message: "must not have more people further on than before",
   });
@@ -177,22 +184,30 @@ const recipients = z.looseObject({ total: count.min(1), delivered: count, read: 
 export const messageStatus = z.discriminatedUnion("status", [
   z.looseObject({
     ...ofMessage,
-    status: wentOut,
-    whatsappMessageId: z.string().min(1),
-    recipients: z.exactOptional(recipients),
-    media: z.exactOptional(sentMedia),
-    warnings: z.exactOptional(z.array(word)),
+    status: wentOut.describe("How far it has come; in a group, with all"),
+    whatsappMessageId: z.string().min(1).describe(
+      "WhatsApp's id of it: a target or quoted of later commands",
+    ),
+    recipients: z.exactOptional(recipients.describe("In a group: how far it has come with how many")),
+    media: z.exactOptional(sentMedia.describe("Of SENT: the medium that went out")),
+    warnings: z.exactOptional(
+      z.array(word).describe("Of SENT: what went out otherwise than it was asked for"),
+    ),
     workerId,
     ...time,
   }),
   z.looseObject({
     ...ofMessage,
     status: z.literal("FAILED"),
-    whatsappMessageId: z.exactOptional(z.string().min(1).nullable()),
-    error: sentence,
-    code: word,
-    retryable: z.boolean(),
-    retryAt: z.exactOptional(milliseconds),
+    whatsappMessageId: z.exactOptional(
+      z.string().min(1).nullable().describe("WhatsApp's id of it, where it may have gone out"),
+    ),
+    error: sentence.describe("Why, in words"),
+    code: word.describe("Why, as a stable word"),
+    retryable: z.boolean().describe("Whether it may go well when it is sent again"),
+    retryAt: z.exactOptional(
+      milliseconds.describe("Before when it would not, in milliseconds since the epoch"),
+    ),
     workerId,
     ...time,
   }),
@@ -201,7 +216,8 @@ export const messageStatus = z.discriminatedUnion("status", [
 /** The status of a message to send. */
 export type MessageStatus = z.output<typeof messageStatus>;
 
-const mediaUrl = z.string().regex(/^\/media\//, "must be a path of the worker's own server").nullable();
+const mediaUrl = z.string().regex(/^\/media\//, "must be a path of the worker's own server").nullable()
+  .describe("Where to fetch it from the worker's own HTTP server; null where it has none");
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-256 in hexadecimal digits");
 
 /** A message that came in. `timestamp` is WhatsApp's, in seconds: the one exception; `receivedAt` is milliseconds. */
@@ -209,35 +225,35 @@ export const receivedMessage = z.looseObject({
   action: z.exactOptional(z.literal("message_received")),
   sessionId,
   numberId: rowId,
-  messageId: z.string().min(1),
-  from: address,
-  participant: z.exactOptional(address),
-  body: z.string(),
-  timestamp: seconds,
-  type: z.string().regex(/^[A-Z][A-Z_]*$/, "must be a word in upper case"),
-  protoName: z.exactOptional(z.string().min(1)),
-  fromMe: z.boolean(),
-  pushName: z.string().nullable(),
-  to: address,
-  phoneNumber: e164.nullable(),
-  lid: lid.nullable(),
-  isGroup: z.boolean(),
-  quoted: z.looseObject({}).nullable(),
+  messageId: z.string().min(1).describe("WhatsApp's id of it: a target or quoted of commands"),
+  from: address.describe("Who wrote it, or the group it was written in"),
+  participant: z.exactOptional(address.describe("In a group: who wrote it")),
+  body: z.string().describe("The best text there is of it: text, caption, name, emoji; may be empty"),
+  timestamp: seconds.describe("WhatsApp's own time of it, in seconds since the epoch"),
+  type: z.string().regex(/^[A-Z][A-Z_]*$/, "must be a word in upper case").describe("What it is"),
+  protoName: z.exactOptional(z.string().min(1).describe("Of UNKNOWN: WhatsApp's own name of it")),
+  fromMe: z.boolean().describe("Whether the number's owner wrote it"),
+  pushName: z.string().nullable().describe("What its author calls themselves"),
+  to: address.describe("Whom it was written to"),
+  phoneNumber: e164.nullable().describe("Its author's phone number, with +; null where it is not known"),
+  lid: lid.nullable().describe("Its author's LID; null where it is not known"),
+  isGroup: z.boolean().describe("Whether it was written in a group"),
+  quoted: z.looseObject({}).nullable().describe("The message it answers: messageId, participant, body, …"),
   media: z.looseObject({
-    id: z.uuid(),
-    mimeType: z.string().min(1),
-    size: count,
-    fileName: z.exactOptional(z.string().min(1)),
-    sha256: sha256.nullable(),
-    width: z.exactOptional(count),
-    height: z.exactOptional(count),
-    seconds: z.exactOptional(count),
-    ptt: z.exactOptional(z.boolean()),
-    thumbnail: z.base64().min(1).nullable(),
-    status: z.literal("PENDING"),
+    id: z.uuid().describe("Names it in message_media and in its URL"),
+    mimeType: z.string().min(1).describe("What its sender says it is"),
+    size: count.describe("Bytes, by its sender's word"),
+    fileName: z.exactOptional(z.string().min(1).describe("The file's name")),
+    sha256: sha256.nullable().describe("Of its bytes, by its sender's word"),
+    width: z.exactOptional(count.describe("Pixels")),
+    height: z.exactOptional(count.describe("Pixels")),
+    seconds: z.exactOptional(count.describe("How long it plays")),
+    ptt: z.exactOptional(z.boolean().describe("Whether it is a voice note")),
+    thumbnail: z.base64().min(1).nullable().describe("A small JPEG in base64"),
+    status: z.literal("PENDING").describe("Its content follows in a message_media"),
     url: mediaUrl,
-  }).nullable(),
-  receivedAt: milliseconds,
+  }).nullable().describe("What its sender says of the medium in it"),
+  receivedAt: milliseconds.describe("When the worker got it, in milliseconds since the epoch"),
   ...receivedFields,
 }).refine(({ from, isGroup }) => isGroup === from.endsWith("@g.us"), {
   path: ["isGroup"],
@@ -251,13 +267,14 @@ export const receivedMessage = z.looseObject({
 export type ReceivedMessage = z.output<typeof receivedMessage>;
 
 const ofMedium = {
-  mimeType: z.string().min(1),
-  detectedMimeType: z.exactOptional(z.string().min(1)),
-  fileName: z.exactOptional(z.string().min(1)),
-  size: count,
-  sha256,
+  mimeType: z.string().min(1).describe("What its sender says it is"),
+  detectedMimeType: z.exactOptional(z.string().min(1).describe("What its first bytes say, where they do")),
+  fileName: z.exactOptional(z.string().min(1).describe("The file's name")),
+  size: count.describe("Bytes"),
+  sha256: sha256.describe("Of its bytes, in hexadecimal digits"),
   url: mediaUrl,
 };
+const mediumId = z.uuid().describe("As in the message it belongs to");
 
 /**
  * The content of a medium, after the message it belongs to: itself (`INLINE`), where to fetch it (`STORED`), or why there is
@@ -267,15 +284,30 @@ export const messageMedia = z.looseObject({
   action: z.literal("message_media"),
   sessionId,
   numberId: rowId,
-  messageId: z.string().min(1),
+  messageId: z.string().min(1).describe("The message it belongs to"),
   from: z.exactOptional(z.never()),
   participant: z.exactOptional(z.never()),
   body: z.exactOptional(z.never()),
   media: z.discriminatedUnion("status", [
-    z.looseObject({ id: z.uuid(), status: z.literal("INLINE"), ...ofMedium, data: z.base64() }),
-    z.looseObject({ id: z.uuid(), status: z.literal("STORED"), ...ofMedium, expiresAt: milliseconds }),
-    z.looseObject({ id: z.uuid(), status: z.literal("FAILED"), code: word, error: sentence }),
-  ]),
+    z.looseObject({
+      id: mediumId,
+      status: z.literal("INLINE").describe("It is here"),
+      ...ofMedium,
+      data: z.base64().describe("Its bytes in base64"),
+    }),
+    z.looseObject({
+      id: mediumId,
+      status: z.literal("STORED").describe("It can be fetched"),
+      ...ofMedium,
+      expiresAt: milliseconds.describe("Until when, in milliseconds since the epoch"),
+    }),
+    z.looseObject({
+      id: mediumId,
+      status: z.literal("FAILED").describe("There is none, and none will come"),
+      code: word.describe("Why, as a stable word"),
+      error: sentence.describe("Why, in words"),
+    }),
+  ]).describe("The medium: itself, where to fetch it, or why there is none"),
   workerId,
   ...time,
 });

@@ -125,13 +125,23 @@ export const mentions = listOf(person, { most: 1024, what: "somebody" }).describ
 const whatsappId = z.string("must be the id of a message").trim().regex(
   /^[\w.:=-]{1,128}$/,
   "must be WhatsApp's id of a message",
-).describe("WhatsApp's id of the message");
+).describe(
+  "WhatsApp's id of the message: messageId of one that came in, whatsappMessageId of one that was sent",
+);
 
 const fullReference = z.object({
   messageId: whatsappId,
-  fromMe: z.exactOptional(flag("Whether the number sent it itself")),
-  participant: z.exactOptional(person.meta({ description: "Who wrote it, in a group" })),
-  body: z.exactOptional(longText.describe("Its text")),
+  fromMe: z.exactOptional(
+    flag("Whether the number sent it itself; of use where the worker does not know the message"),
+  ),
+  participant: z.exactOptional(
+    person.meta({
+      description: "Who wrote it, in a group; of use where the worker does not know the message",
+    }),
+  ),
+  body: z.exactOptional(
+    longText.describe("Its text, to be shown where it is answered and the worker does not know it"),
+  ),
 }, "must be WhatsApp's id of a message, or an object with it in messageId");
 
 /** A message that is meant by another. */
@@ -143,19 +153,15 @@ const reference = z.union([
   whatsappId.transform((messageId): MessageReference => ({ messageId })),
 ], "must be WhatsApp's id of a message, or an object with it in messageId");
 
-const OF_REFERENCE =
-  "its WhatsApp id (messageId of what came in, whatsappMessageId of what was sent); of one that the worker does not " +
-  "know, an object with messageId, fromMe, in a group the participant who wrote it, and body, its text";
-
 /** The message that is answered. */
-export const quoted = reference.describe(`The message it answers: ${OF_REFERENCE}`);
+export const quoted = reference.describe("The message it answers: its WhatsApp id, or an object");
 
 /** The message that something is done to. */
-export const target = reference.describe(`The message that is meant: ${OF_REFERENCE}`);
+export const target = reference.describe("The message that is meant: its WhatsApp id, or an object");
 
 /** The messages that something is done to. */
 export const targets = listOf(reference, { least: 1, most: 1000, what: "WhatsApp's id of a message" })
-  .describe(`The messages that are meant, one or a list, each as: ${OF_REFERENCE}`);
+  .describe("The messages that are meant, one or a list: their WhatsApp ids, or objects");
 
 /** Degrees, as a number or its text, also as Java writes small ones (`5.0E-5`). */
 const degrees = (limit: number, description: string) =>

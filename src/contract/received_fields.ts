@@ -76,62 +76,52 @@ const choice = z.looseObject({ id: text, text });
 
 /** The fields of some types of messages that came in; each is absent where it does not apply. */
 export const receivedFields = {
-  /** Of IMAGE, VIDEO and AUDIO: they are to be seen once. */
-  viewOnce: z.exactOptional(flag),
-  /** Of VIDEO: played over and over, without sound. */
-  gif: z.exactOptional(flag),
-  /** Of VIDEO: recorded as a round note. */
-  ptv: z.exactOptional(flag),
-  /** Of AUDIO: a voice note. */
-  ptt: z.exactOptional(flag),
-  /** Of STICKER: it moves. */
-  animated: z.exactOptional(flag),
-  /** Of LOCATION and LIVE_LOCATION, and of an EVENT with a place. */
-  location: z.exactOptional(place),
-  /** Of CONTACT. `phoneNumbers` are E.164 with + where the card says so. */
-  contacts: z.exactOptional(z.array(z.looseObject({ name: text, phoneNumbers: z.array(text), vcard: text }))),
-  /** Of REACTION: `null` takes it back, or is `encrypted` with something that is not known. */
+  viewOnce: z.exactOptional(flag).describe("Of IMAGE, VIDEO and AUDIO: they are to be seen once"),
+  gif: z.exactOptional(flag).describe("Of VIDEO: played over and over, without sound"),
+  ptv: z.exactOptional(flag).describe("Of VIDEO: recorded as a round note"),
+  ptt: z.exactOptional(flag).describe("Of AUDIO: a voice note"),
+  animated: z.exactOptional(flag).describe("Of STICKER: it moves"),
+  location: z.exactOptional(place).describe("Of LOCATION and LIVE_LOCATION, and of an EVENT with a place"),
+  contacts: z.exactOptional(z.array(z.looseObject({ name: text, phoneNumbers: z.array(text), vcard: text })))
+    .describe("Of CONTACT. `phoneNumbers` are E.164 with + where the card says so"),
   reaction: z.exactOptional(z.looseObject({
     emoji: text.nullable(),
     encrypted: z.exactOptional(flag),
     target,
-  })),
-  /** Of POLL. `selectableCount` 0: as many as there are. */
-  poll: z.exactOptional(z.looseObject({ question: text, options: z.array(text), selectableCount: count })),
-  /** Of POLL_VOTE: all that is chosen now; empty when the vote is taken back, `null` when the poll is not known. */
-  pollVote: z.exactOptional(z.looseObject({ options: z.array(text).nullable(), target })),
-  /** Of POLL_RESULT. */
+  })).describe("Of REACTION: `null` takes it back, or is `encrypted` with something that is not known"),
+  poll: z.exactOptional(z.looseObject({ question: text, options: z.array(text), selectableCount: count }))
+    .describe("Of POLL. `selectableCount` 0: as many as there are"),
+  pollVote: z.exactOptional(z.looseObject({ options: z.array(text).nullable(), target })).describe(
+    "Of POLL_VOTE: all that is chosen now; empty when the vote is taken back, `null` when the poll is not known",
+  ),
   pollResult: z.exactOptional(z.looseObject({
     question: text,
     votes: z.array(z.looseObject({ option: text, count })),
-  })),
-  /** Of EDIT: what the message was and is; `null` when that is `encrypted` with something that is not known. */
+  })).describe("Of POLL_RESULT"),
   edit: z.exactOptional(z.looseObject({
     type: text.nullable(),
     encrypted: z.exactOptional(flag),
     target,
-  })),
-  /** Of DELETE. */
-  deleted: z.exactOptional(z.looseObject({ target })),
-  /** Of a comment in a community, which has the type of its content. */
-  comment: z.exactOptional(z.looseObject({ target })),
-  /** Of PIN. */
-  pin: z.exactOptional(z.looseObject({ pinned: z.boolean(), target })),
-  /** Of KEEP: whether it stays although the chat forgets. */
-  keep: z.exactOptional(z.looseObject({ kept: z.boolean(), target })),
-  /** Of BUTTON_REPLY and LIST_REPLY. `parameters` are those of a native flow. */
+  })).describe(
+    "Of EDIT: what the message was and is; `null` when that is `encrypted` with something that is not known",
+  ),
+  deleted: z.exactOptional(z.looseObject({ target })).describe("Of DELETE"),
+  comment: z.exactOptional(z.looseObject({ target })).describe(
+    "Of a comment in a community, which has the type of its content",
+  ),
+  pin: z.exactOptional(z.looseObject({ pinned: z.boolean(), target })).describe("Of PIN"),
+  keep: z.exactOptional(z.looseObject({ kept: z.boolean(), target })).describe(
+    "Of KEEP: whether it stays although the chat forgets",
+  ),
   reply: z.exactOptional(z.looseObject({
     id: text,
     text,
     parameters: z.exactOptional(z.record(z.string(), z.unknown())),
-  })),
-  /** Of BUTTONS, LIST, TEMPLATE and INTERACTIVE. */
-  choices: z.exactOptional(z.array(choice)),
-  /** Of GROUP_INVITE. */
+  })).describe("Of BUTTON_REPLY and LIST_REPLY. `parameters` are those of a native flow"),
+  choices: z.exactOptional(z.array(choice)).describe("Of BUTTONS, LIST, TEMPLATE and INTERACTIVE"),
   invite: z.exactOptional(
     z.looseObject({ group: text.nullable(), name: text, code: text, expiresAt: moment }),
-  ),
-  /** Of EVENT. */
+  ).describe("Of GROUP_INVITE"),
   event: z.exactOptional(z.looseObject({
     name: text,
     description: text.nullable(),
@@ -140,14 +130,12 @@ export const receivedFields = {
     startsAt: moment,
     endsAt: moment,
     canceled: z.boolean(),
-  })),
-  /** Of EVENT_REPLY: `null` when the event is not known. */
+  })).describe("Of EVENT"),
   eventReply: z.exactOptional(z.looseObject({
     answer: z.enum(["UNKNOWN", "GOING", "NOT_GOING", "MAYBE"]).nullable(),
     guests: count,
     target,
-  })),
-  /** Of PRODUCT. */
+  })).describe("Of EVENT_REPLY: `null` when the event is not known"),
   product: z.exactOptional(z.looseObject({
     id: text.nullable(),
     title: text,
@@ -156,33 +144,33 @@ export const receivedFields = {
     retailerId: text.nullable(),
     url: text.nullable(),
     seller: text.nullable(),
-  })),
-  /** Of ORDER. */
-  order: z.exactOptional(z.looseObject({ id: text, title: text, itemCount: count, ...price })),
-  /** Of ALBUM: what is to come; of a medium of one: `messageId` of the ALBUM. */
+  })).describe("Of PRODUCT"),
+  order: z.exactOptional(z.looseObject({ id: text, title: text, itemCount: count, ...price })).describe(
+    "Of ORDER",
+  ),
   album: z.exactOptional(z.union([
     z.looseObject({ images: count, videos: count }),
     z.looseObject({ messageId: text }),
-  ])),
-  /** Of CALL. */
+  ])).describe("Of ALBUM: what is to come; of a medium of one: `messageId` of the ALBUM"),
   call: z.exactOptional(z.looseObject({
     id: text,
     status: z.enum(["offered", "accepted", "rejected", "missed", "ended"]),
     video: z.boolean().nullable(),
     group: z.boolean().nullable(),
     groupId: z.exactOptional(text),
-  })),
-  /** Of UNDECRYPTABLE: why there is nothing to be read. */
+  })).describe("Of CALL"),
   undecryptable: z.exactOptional(z.looseObject({
     reason: z.enum(["cannot_decrypt", "no_content", "view_once"]),
-  })),
-  /** In a chat whose messages disappear, after so many seconds. */
-  ephemeral: z.exactOptional(z.looseObject({ expiresIn: count.nullable() })),
-  /** It was written elsewhere first; the score is how often it was passed on. */
-  forwarded: z.exactOptional(flag),
-  forwardingScore: z.exactOptional(count),
-  /** It holds more than any app of WhatsApp's writes, and the rest was left out. */
-  truncated: z.exactOptional(flag),
-  /** Who is meant, each of whom `body` names as @ with the digits of the address. */
-  mentions: z.exactOptional(z.array(z.string())),
+  })).describe("Of UNDECRYPTABLE: why there is nothing to be read"),
+  ephemeral: z.exactOptional(z.looseObject({ expiresIn: count.nullable() })).describe(
+    "In a chat whose messages disappear, after so many seconds",
+  ),
+  forwarded: z.exactOptional(flag).describe("It was written elsewhere first"),
+  forwardingScore: z.exactOptional(count).describe("How often it was passed on"),
+  truncated: z.exactOptional(flag).describe(
+    "It holds more than any app of WhatsApp's writes, and the rest was left out",
+  ),
+  mentions: z.exactOptional(z.array(z.string())).describe(
+    "Who is meant, each of whom `body` names as @ with the digits of the address",
+  ),
 };
