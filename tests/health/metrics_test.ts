@@ -196,6 +196,8 @@ function alertCases(rules: string): string {
     series("ill", sends, "0+1x70", 'type="TEXT", result="expired"'),
     series("ill", "whatsapp_worker_sessions", "1x70", 'state="banned"'),
     series("ill", "whatsapp_worker_ready", "0x70"),
+    series("well", "whatsapp_worker_media_pending", "50+0x20 0x50"),
+    series("ill", "whatsapp_worker_media_pending", "0+4x70"),
     series("well", "whatsapp_worker_sends_waiting", "0x70", 'reason="restricted"'),
     series("ill", "whatsapp_worker_sends_waiting", "3x70", 'reason="restricted"'),
     series("well", "whatsapp_worker_sends_waiting", "5+0x20 0x50", 'reason="per_day"'),
@@ -212,6 +214,7 @@ function alertCases(rules: string): string {
     WhatsappWorkerSendsRestricted: true,
     WhatsappWorkerSendsHeldBack: true,
     WhatsappWorkerNothingDelivered: true,
+    WhatsappWorkerMediaStuck: true,
   };
   // With a name and a count alone: the words of each alert stand in the file.
   const expressions = Object.entries(goesOff).map(([alert, isIll]) =>
