@@ -258,9 +258,12 @@ export const receivedMessage = z.looseObject({
 }).refine(({ from, isGroup }) => isGroup === from.endsWith("@g.us"), {
   path: ["isGroup"],
   message: "must be true exactly for @g.us",
-}).refine(({ isGroup, participant }) => !isGroup || participant !== undefined, {
+}).refine(({ isGroup, from, participant }) => {
+  const isOfMany = isGroup || from === "status@broadcast";
+  return !isOfMany || participant !== undefined;
+}, {
   path: ["participant"],
-  message: "must be there in a group",
+  message: "must be there in a group, and of a story",
 });
 
 /** A message that came in. */

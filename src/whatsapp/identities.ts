@@ -1,4 +1,5 @@
 import {
+  isJidStatusBroadcast,
   isLidUser,
   isPnUser,
   jidNormalizedUser,
@@ -44,6 +45,20 @@ export function person(...jids: (string | null | undefined)[]): Person {
   };
 }
 
+/** Of a broadcast Baileys takes the other name of who wrote it for one of the broadcast. */
+function ownChat(key: WAMessage["key"]): void {
+  if (!key.remoteJid?.endsWith("@broadcast") || !key.participant) return;
+  if (key.remoteJidAlt) {
+    key.participantAlt = key.remoteJidAlt;
+    delete key.remoteJidAlt;
+  }
+  if (isJidStatusBroadcast(key.remoteJid) || key.fromMe) return;
+  key.remoteJid = key.participant;
+  if (key.participantAlt) key.remoteJidAlt = key.participantAlt;
+  delete key.participant;
+  delete key.participantAlt;
+}
+
 /** Who is who among the contacts of one number, as far as its device has ever been told. It asks nobody. */
 export class Identities {
   readonly #keys: Pick<SignalKeyStore, "get">;
@@ -73,8 +88,12 @@ export class Identities {
     return names.includes(jidNormalizedUser(other));
   }
 
-  /** Adds to the key of a message what is known of the people in it: who wrote it, and in which chat. */
+  /**
+   * Adds to the key of a message what is known of the people in it: who wrote it, and in which chat. What somebody has sent to
+   * a list of theirs is in their own chat.
+   */
   async complete({ key }: Pick<WAMessage, "key">): Promise<void> {
+    ownChat(key);
     if (key.remoteJid && !key.remoteJidAlt) {
       const alias = await this.aliasOf(key.remoteJid);
       if (alias !== null) key.remoteJidAlt = alias;

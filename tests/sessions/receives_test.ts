@@ -80,3 +80,59 @@ Deno.test("The same id in two chats is two messages, and in one chat one", async
   assert.deepEqual(told.map(({ body }) => body.from), [`${FRIEND}@c.us`, "221779999998@c.us"]);
   assert.equal(new Set(told.map(({ properties }) => properties.messageId)).size, 2);
 });
+
+for (const showsAlias of [true, false]) {
+  Deno.test(`Stories say who tells them, and what went to a list comes from who sent it${showsAlias ? "" : ", by its LID alone"}`, async () => {
+    await using stack = await startStack({ broker });
+    const contact = stack.standIn.contact(FRIEND, { showsAlias, lidInDirectory: showsAlias });
+    await stack.startWorker({ RECEIVE_INCLUDE: "status" });
+    await pair(stack, LINE);
+    const who = showsAlias
+      ? { address: `${FRIEND}@c.us`, phoneNumber: `+${FRIEND}` }
+      : { address: contact.lid, phoneNumber: null };
+    for (const list of ["status@broadcast", "1700000000@broadcast"]) {
+      const messageId = await contact.sendToGroup(list, LINE.phoneNumber, "à tous");
+      const { body } = await event(stack, LINE, "message_received", { messageId });
+      const { from, participant, to, phoneNumber, lid, isGroup, fromMe } = body;
+      const isStory = list === "status@broadcast";
+      assert.deepEqual({ from, participant, to, phoneNumber, lid, isGroup, fromMe }, {
+        from: isStory ? list : who.address,
+        participant: isStory ? who.address : undefined,
+        to: `${LINE.phoneNumber}@c.us`,
+        phoneNumber: who.phoneNumber,
+        lid: contact.lid,
+        isGroup: false,
+        fromMe: false,
+      });
+      contact.repost(messageId);
+    }
+    // What went to a list can be answered where it stands.
+    const messageId = String(events(stack, LINE, "message_received").at(-1)!.body.messageId);
+    const command = await stack.backend.send({
+      messageId: 1,
+      numberId: LINE.numberId,
+      to: who.address,
+      type: "TEXT",
+      content: "merci",
+      quoted: messageId,
+    });
+    await answer(stack, command, "SENT");
+    const { contextInfo } = (await contact.next()).message.extendedTextMessage!;
+    assert.equal(contextInfo?.quotedMessage?.conversation, "à tous");
+    await settled(stack, LINE);
+    assert.equal(events(stack, LINE, "message_received").length, 2, "each once");
+    assertNoErrorsLogged(stack);
+  });
+}
+
+Deno.test("What went to a list of a contact's is published by default, stories are not", async () => {
+  await using stack = await startStack({ broker });
+  const contact = stack.standIn.contact(FRIEND);
+  await stack.startWorker();
+  await pair(stack, LINE);
+  await contact.sendToGroup("status@broadcast", LINE.phoneNumber, "une story");
+  await contact.sendToGroup("1700000000@broadcast", LINE.phoneNumber, "à ma liste");
+  await event(stack, LINE, "message_received", { body: "à ma liste" });
+  await settled(stack, LINE);
+  assert.equal(events(stack, LINE, "message_received").length, 1);
+});

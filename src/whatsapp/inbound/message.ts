@@ -69,18 +69,19 @@ export async function inboundMessage(
 ): Promise<InboundMessage> {
   const chat = key.remoteJid ?? "";
   const isGroup = isJidGroup(chat) === true;
+  const isOfMany = isGroup || isJidStatusBroadcast(chat) === true;
   const fromMe = key.fromMe === true;
   const me = person(own.jid, own.lid);
-  const other = isGroup
+  const other = isOfMany
     ? person(key.participant ?? chat, key.participantAlt)
     : person(chat, key.remoteJidAlt);
   const sender = fromMe ? me : other;
   const { body, ...mentions } = await mentionsOf(content, identities);
   return {
     messageId: key.id ?? "",
-    from: isGroup ? backendAddress(chat) : sender.address,
-    ...(isGroup ? { participant: sender.address } : {}),
-    to: !fromMe ? me.address : isGroup ? backendAddress(chat) : other.address,
+    from: isOfMany ? backendAddress(chat) : sender.address,
+    ...(isOfMany ? { participant: sender.address } : {}),
+    to: !fromMe ? me.address : isOfMany ? backendAddress(chat) : other.address,
     body,
     timestamp: Number(messageTimestamp ?? Math.floor(nowMs / 1000)),
     type: content.type,
