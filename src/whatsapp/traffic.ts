@@ -1,4 +1,10 @@
-import type { CacheStore, proto, WAMessage, WAMessageKey } from "@whiskeysockets/baileys";
+import {
+  type CacheStore,
+  jidNormalizedUser,
+  type proto,
+  type WAMessage,
+  type WAMessageKey,
+} from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
 import type { Announcer } from "../announcer.ts";
 import type { SessionRecord } from "../store/session_records.ts";
@@ -99,12 +105,12 @@ export class Traffic extends Transmissions {
 
   /** A message could not be decrypted. Resolves when that is durable. */
   async undecryptable(message: WAMessage, reason: UndecryptableReason, socket: Socket): Promise<void> {
-    await this.#unread.note(message, reason, this.#recipient(socket));
+    await this.#unread.note(await identified(message, socket), reason, this.#recipient(socket));
   }
 
   /** A message was announced whose content never comes. Resolves when the backend is sure to be told. */
   async lost(message: WAMessage, reason: UndecryptableReason, socket: Socket): Promise<void> {
-    await this.#unread.tell(message, reason, this.#recipient(socket));
+    await this.#unread.tell(await identified(message, socket), reason, this.#recipient(socket));
   }
 
   /** A message was announced without its content. Resolves when it is durable that it is missed. */
@@ -196,7 +202,11 @@ export class Traffic extends Transmissions {
   }
 }
 
-async function identified(message: WAMessage, { identities }: Socket): Promise<WAMessage> {
+async function identified(message: WAMessage, { account, identities }: Socket): Promise<WAMessage> {
+  const { key } = message;
+  // Baileys knows the account in a broadcast by its number alone.
+  const author = key.participant && jidNormalizedUser(key.participant);
+  if (key.remoteJid?.endsWith("@broadcast") && author === account.lid) key.fromMe = true;
   await identities.complete(message);
   return message;
 }

@@ -136,3 +136,41 @@ Deno.test("What went to a list of a contact's is published by default, stories a
   await settled(stack, LINE);
   assert.equal(events(stack, LINE, "message_received").length, 1);
 });
+
+for (const addressing of ["lid", "pn"] as const) {
+  Deno.test(`The owner's own stories and lists by ${addressing} are the owner's`, async () => {
+    await using stack = await startStack({ broker });
+    const contact = stack.standIn.contact(FRIEND);
+    const owner = stack.standIn.phone(LINE.phoneNumber, { addressing });
+    const worker = await stack.startWorker({ RECEIVE_INCLUDE: "status" });
+    await pair(stack, LINE);
+    const tell = async () => {
+      const ids = [];
+      for (const list of ["status@broadcast", "1700000000@broadcast"]) {
+        ids.push(await owner.sendToGroup(list, LINE.phoneNumber, "de moi"));
+      }
+      const last = await contact.sendText(LINE.phoneNumber, "dernier");
+      await event(stack, LINE, "message_received", { messageId: last });
+      return ids;
+    };
+    await tell();
+    assert.equal(events(stack, LINE, "message_received").length, 1);
+    await worker.stop();
+    await stack.startWorker({ RECEIVE_INCLUDE: "status,from_me" });
+    await event(stack, LINE, "connected");
+    const [story, list] = await tell();
+    const told = events(stack, LINE, "message_received").map(({ body }) => body);
+    const own = { from: `${LINE.phoneNumber}@c.us`, phoneNumber: `+${LINE.phoneNumber}`, lid: owner.lid };
+    for (
+      const [id, expected] of [
+        [story, { ...own, from: "status@broadcast", participant: own.from, to: "status@broadcast" }],
+        [list, { ...own, participant: undefined, to: "1700000000@broadcast" }],
+      ] as const
+    ) {
+      const { from, phoneNumber, lid, participant, to, fromMe } = told.find(({ messageId }) =>
+        messageId === id
+      )!;
+      assert.deepEqual({ from, phoneNumber, lid, participant, to, fromMe }, { ...expected, fromMe: true });
+    }
+  });
+}
