@@ -51,3 +51,18 @@ Deno.test("whatsappIdOf() looks like an id of WhatsApp Web and is the same every
   assert.match(id, /^3EB0[0-9A-F]{36}$/);
   assert.equal(whatsappIdOf(fingerprint(command, "")), id);
 });
+
+Deno.test("fingerprint() tells large media apart, wherever they are given", () => {
+  const large = "A".repeat(16 * 1024 * 1024);
+  const print = (change: Record<string, unknown>) =>
+    fingerprint({ ...command, type: "IMAGE", ...change } as unknown as Message, "amqp-1");
+  const prints = [
+    print({ mediaBase64: `${large}AAAA` }),
+    print({ mediaBase64: `${large}AAAB` }),
+    print({ mediaUrl: `data:image/png;base64,${large}AAAA` }),
+    print({ mediaUrl: `data:image/png;base64,${large}AAAB` }),
+    print({ mediaUrl: `data:image/jpeg;base64,${large}AAAA` }),
+  ];
+  assert.equal(new Set(prints).size, prints.length);
+  assert.equal(print({ mediaBase64: `${large}AAAA` }), prints[0]);
+});
