@@ -115,3 +115,30 @@ for (
     assert.equal(friend.inbox.length, 2);
   });
 }
+
+Deno.test("A medium that broke off with its number's link, which does not come back in time, was never sent", async () => {
+  await using files = await startFileHost();
+  await using stack = await startStack({ broker, environment: { BACKEND_API_URL: files.url } });
+  const { standIn } = stack;
+  const friend = standIn.contact(FRIEND);
+  files.files.set("cut.jpg", (response) => {
+    response.writeHead(200).write(PHOTO.subarray(0, 100));
+    standIn.faults.upgradeStatus = 503;
+    standIn.faults.dropLinks(LINE.phoneNumber);
+    event(stack, LINE, "disconnected").then(() => response.destroy());
+  });
+  await stack.startWorker();
+  await pair(stack, LINE);
+  const image = { type: "IMAGE", mediaUrl: "cut.jpg" };
+  const { body } = await answer(
+    stack,
+    await send(stack, 1, { ...image, expiresAt: Date.now() + 2000 }),
+    "FAILED",
+  );
+  assert.deepEqual([body.code, body.retryable], ["expired", true]);
+  files.files.set("cut.jpg", PHOTO);
+  standIn.faults.upgradeStatus = undefined;
+  await answer(stack, await send(stack, 1, image), "SENT");
+  await friend.next();
+  assert.equal(friend.inbox.length, 1);
+});

@@ -106,17 +106,18 @@ export class Sender {
     const heldUntilMs = Math.min(now() + holdMs, expiresAtMs);
     let transmission: Transmission = { outcome: "disconnected" };
     let unmade: SendFailure | undefined;
-    let admission: Admission | undefined = isHandedOver(record) ? ADMITTED : undefined;
+    let handedOver = isHandedOver(record);
+    let admission: Admission | undefined = handedOver ? ADMITTED : undefined;
     for (let attempt = 1; attempt <= this.#options.maxAttempts; attempt++) {
       if (attempt > 1) await delay(RETRY_PAUSE_MS, undefined, { signal }).catch(() => {});
       if (!(await isConnectedBy(session, heldUntilMs, { now, signal }))) {
-        if (expiresAtMs <= now()) return await this.#fail(pending, expiry(record, attempt));
+        if (expiresAtMs <= now()) return await this.#fail(pending, handedOver ? UNCONFIRMED : EXPIRED);
         if (session.state === "ended") {
-          return await this.#fail(pending, attempt > 1 ? UNCONFIRMED : withoutSession(record));
+          return await this.#fail(pending, handedOver ? UNCONFIRMED : NO_SESSION);
         }
         return session.state === "banned" ? await this.#fail(pending, BANNED) : "later";
       }
-      if (expiresAtMs <= now()) return await this.#fail(pending, expiry(record, attempt));
+      if (expiresAtMs <= now()) return await this.#fail(pending, handedOver ? UNCONFIRMED : EXPIRED);
       // Not by what was read before the wait: receipts may have come first when the link did.
       const socket = session.openSocket;
       if (socket === undefined) continue;
@@ -145,7 +146,7 @@ export class Sender {
       } finally {
         deadline.end();
       }
-      if (expiresAtMs <= now()) return await this.#fail(pending, expiry(record, attempt, EXPIRED_UNMADE));
+      if (expiresAtMs <= now()) return await this.#fail(pending, handedOver ? UNCONFIRMED : EXPIRED_UNMADE);
       const { message, remarks } = composition;
       pending = {
         ...pending,
@@ -154,6 +155,7 @@ export class Sender {
       };
       if (await receipts.begin(pending, admission.counting()) === "answered") return "accepted";
       admission = ADMITTED;
+      handedOver = true;
       const handedOverAt = performance.now();
       const sentAtMs = now();
       transmission = await session.transmit(record.chat, message, {
@@ -292,14 +294,9 @@ const UNCONFIRMED: SendFailure = {
   retryable: true,
 };
 
-/** Of what was handed to WhatsApp before its session ended nobody knows whether it arrived, */
+/** Of what was handed to WhatsApp before its session ended nobody knows whether it arrived. */
 function withoutSession(record: SendRecord): SendFailure {
   return isHandedOver(record) ? UNCONFIRMED : NO_SESSION;
-}
-
-/** nor of what was handed over before its time was up, by a worker that was killed or on a link that was lost. */
-function expiry(record: SendRecord, attempt = 1, cause = EXPIRED): SendFailure {
-  return attempt > 1 || isHandedOver(record) ? UNCONFIRMED : cause;
 }
 
 /** Aborts after `ms`, unless it is ended before. */
