@@ -1,10 +1,10 @@
 import { once } from "node:events";
-import { type IncomingMessage, request as requestPlain } from "node:http";
-import { request as requestSecure } from "node:https";
+import type { IncomingMessage } from "node:http";
 import type { LookupAddress } from "node:dns";
 import type { AddressGuard } from "./address_guard.ts";
 import { whenAborted } from "../../waiting.ts";
 import { MediaFailure } from "./failure.ts";
+import { webRequest } from "./web_request.ts";
 
 const MAX_REDIRECTS = 5;
 const REDIRECTS: readonly (number | undefined)[] = [301, 302, 303, 307, 308];
@@ -146,8 +146,7 @@ async function ask(
   headers: Readonly<Record<string, string>>,
   patience: Patience,
 ): Promise<IncomingMessage> {
-  const request = (url.protocol === "https:" ? requestSecure : requestPlain)(url, {
-    agent: false,
+  const request = webRequest(url, {
     // What was checked is what is connected to; name and certificate stay those of the host.
     lookup: (_hostname, { all }, callback) => {
       const [{ address, family } = { address: "", family: 0 }] = addresses;
@@ -234,8 +233,27 @@ async function within<T>(work: Promise<T>, url: URL, { stallMs, deadline }: Pati
 function unreachable(url: URL, cause: unknown): MediaFailure {
   const code = (cause as { code?: unknown })?.code;
   const kind = typeof code === "string" && /^[A-Z][A-Z0-9_]+$/.test(code) ? ` (${code})` : "";
-  return failed(url, `cannot be reached, or broke off${kind}`, { retryable: true, cause });
+  const [, what] = CERTIFICATES.find(([pattern]) => pattern.test(kind)) ?? [];
+  return failed(
+    url,
+    what === undefined ? `cannot be reached, or broke off${kind}` : what.replace("#", kind),
+    {
+      retryable: true,
+      cause,
+    },
+  );
 }
+
+/** What is wrong with a certificate, by the network's code for it, which stands for `#`. */
+const CERTIFICATES: readonly (readonly [RegExp, string])[] = [
+  [/ALTNAME_INVALID/, "shows a certificate for another name#"],
+  [/CERT_HAS_EXPIRED|CERT_NOT_YET_VALID/, "shows a certificate that is not valid today#"],
+  [
+    /SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET_ISSUER)|CERT_UNTRUSTED|UNKNOWN_CA/,
+    "shows a certificate from an authority that the worker does not trust#: if it is your own, name its file in " +
+    "DENO_CERT in the worker's environment",
+  ],
+];
 
 function tooLarge(maxBytes: number): MediaFailure {
   return new MediaFailure("media_too_large", `The medium is larger than ${maxBytes} bytes (MEDIA_MAX_SIZE)`);

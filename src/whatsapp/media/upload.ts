@@ -1,8 +1,7 @@
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
-import { type IncomingMessage, request as requestPlain } from "node:http";
-import { request as requestSecure } from "node:https";
+import type { IncomingMessage } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { DEFAULT_ORIGIN, MEDIA_PATH_MAP, type MediaType } from "@whiskeysockets/baileys";
 import * as z from "zod";
@@ -10,6 +9,7 @@ import { unlessAborted } from "../../waiting.ts";
 import { MediaFailure } from "./failure.ts";
 import { mediaUrlOf, PUBLIC_HOST } from "./hosts.ts";
 import type { StagedMedium } from "./staging.ts";
+import { webRequest } from "./web_request.ts";
 
 const ANSWER_BYTES = 64 * 1024;
 
@@ -110,9 +110,8 @@ async function post(
 ) {
   const stall = new Stall(stallMs);
   const either = AbortSignal.any([signal, stall.signal]);
-  const request = (url.protocol === "https:" ? requestSecure : requestPlain)(url, {
+  const request = webRequest(url, {
     method: "POST",
-    agent: false,
     headers: {
       "content-type": "application/octet-stream",
       "content-length": bytes,
