@@ -66,7 +66,9 @@ export class HttpServer {
   readonly #server: Server;
   readonly #timeoutMs: number;
   readonly #stopping = new AbortController();
-  /** Files being sent. */
+  /** Files being looked for, */
+  #opening = 0;
+  /** and those being sent. */
   readonly #sending = new Set<Promise<void>>();
   #listening: Promise<void> = Promise.resolve();
 
@@ -197,11 +199,18 @@ export class HttpServer {
     if (Object.hasOwn(pages, path)) return pages[path];
     const folder = Object.keys(folders).find((folder) => path.startsWith(folder));
     if (folder === undefined) return undefined;
-    const isBusy = this.#sending.size >= MOST_FILES;
-    return isBusy
-      ? () =>
-        Promise.resolve({ ...text(503, "Too many files are being sent"), headers: { "Retry-After": 5 } })
-      : () => folders[folder]!(path.slice(folder.length));
+    if (this.#opening + this.#sending.size >= MOST_FILES) {
+      return () =>
+        Promise.resolve({ ...text(503, "Too many files are being sent"), headers: { "Retry-After": 5 } });
+    }
+    return async () => {
+      this.#opening++;
+      try {
+        return await folders[folder]!(path.slice(folder.length));
+      } finally {
+        this.#opening--;
+      }
+    };
   }
 }
 

@@ -124,3 +124,24 @@ Deno.test("stop() ends what is being sent", async () => {
   await test[Symbol.asyncDispose]();
   assert.ok(await client.drain() < 64 * MEBI);
 });
+
+Deno.test("as many files are sent at a time however many are asked for at once", async () => {
+  const asked: (() => void)[] = [];
+  await using test = await startServer(32 * MEBI, {
+    folders: {
+      "/files/": async () => {
+        await new Promise<void>((resolve) => asked.push(resolve));
+        return { status: 404, contentType: "text/plain", body: "no such file\n" };
+      },
+    },
+    requestTimeoutMs: 5_000,
+  });
+  const answers = Array.from({ length: 50 }, () => ask(test.port, "/files/file"));
+  const refused = await Promise.race(answers);
+  assert.equal(refused.status, 503);
+  await eventually(() => Promise.resolve(asked.length), (count) => count >= 20);
+  assert.equal((await ask(test.port, "/livez")).status, 200);
+  asked.forEach((answer) => answer());
+  const statuses = (await Promise.all(answers)).map(({ status }) => status);
+  assert.deepEqual([asked.length, statuses.filter((status) => status === 404).length], [20, 20]);
+});
