@@ -24,6 +24,9 @@ const PASSING: ReadonlySet<string> = new Set([
   "KEEP",
 ]);
 
+/** What is larger nobody has written with an app of WhatsApp's, and it would go out with every answer to it. */
+const LARGEST_BYTES = 512 * 1024;
+
 /** What messages are kept with. */
 export interface KeepingContext {
   readonly store: Pick<Store, "messages" | "ledger">;
@@ -48,11 +51,13 @@ export async function keeping(
   const { names: [chat = ""] } = person(key.remoteJid, key.remoteJidAlt);
   const id = { numberId, whatsappId: key.id ?? "", chat };
   if (!isNew && await store.messages.has(id)) return [];
+  const bytes = encoded(message);
+  if (bytes.length > LARGEST_BYTES) return [];
   return store.messages.keeping({
     ...id,
     fromMe: key.fromMe === true,
     author: authorOf(key),
-    content: encoded(message),
+    content: bytes,
   });
 }
 
@@ -95,6 +100,7 @@ async function changing(
         : store.messages.forgettingOne(kept);
     }
     const replaced = encoded(edited(proto.Message.decode(kept.content), content.replacement!));
+    if (replaced.length > LARGEST_BYTES) return [];
     const isSame = replaced.length === kept.content.length &&
       replaced.every((byte, i) => byte === kept.content[i]);
     return isSame ? [] : store.messages.replacing({ ...kept, content: replaced });

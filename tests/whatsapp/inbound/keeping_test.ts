@@ -129,3 +129,11 @@ Deno.test("keeping() forgets what its author, or an administrator, has taken bac
   assert.equal(await test.take({ remoteJid: AWA, id: "3A06", fromMe: true }, revoke()), 1);
   assert.equal(await test.take({ remoteJid: AWA, id: "3A07" }, revoke({ id: "3A99" })), 0);
 });
+
+Deno.test("keeping() keeps nothing that is larger than what people write, nor lets anything become so", async () => {
+  using test = setUp();
+  const large = { conversation: "x".repeat(600 * 1024) };
+  assert.equal(await test.take({ remoteJid: AWA }, large), 0);
+  assert.equal(await test.take({ remoteJid: AWA }, { conversation: "👋".repeat(32 * 1024) }), 1);
+  assert.equal(await test.take({ remoteJid: AWA, id: "3A02" }, edit(large)), 0);
+});
