@@ -274,7 +274,8 @@ export const TABLE = {
     "Largest medium that is sent, or fetched of a message received",
   ),
   MEDIA_TIMEOUT: optional(
-    integer(SECOND, 60 * MINUTE, "ms"),
+    // A broker takes a message away from whoever holds it for half an hour.
+    integer(SECOND, 10 * MINUTE, "ms"),
     "120000",
     "How long it may take to fetch a medium, and as long again to hand it to WhatsApp",
   ),

@@ -86,7 +86,7 @@ export const VALUES: Record<Key, fc.Arbitrary<string>> = (() => {
     STATUS_INTERVAL: duration(3_600_000),
     MEDIA_ALLOW_HOSTS: fc.constantFrom("", "files.example.com", "10.0.0.5:8080,[fd00::5]", "localhost"),
     MEDIA_MAX_SIZE: number(1024, 2_147_483_648),
-    MEDIA_TIMEOUT: duration(3_600_000),
+    MEDIA_TIMEOUT: duration(600_000),
     MEDIA_INLINE_LIMIT: number(0, 8_388_608),
     MEDIA_KEEP: number(60_000, 31_536_000_000),
     MEDIA_KEEP_SIZE: number(0, 1_099_511_627_776),

@@ -38,7 +38,7 @@ const TAKEN: Partial<Record<Key, string[]>> = {
   STATUS_INTERVAL: ["1000", "3600000"],
   MEDIA_ALLOW_HOSTS: ["", "files.example.com", "10.0.0.5:8080,localhost,[fd00::5]:1"],
   MEDIA_MAX_SIZE: ["1024", "2147483648"],
-  MEDIA_TIMEOUT: ["1000", "3600000"],
+  MEDIA_TIMEOUT: ["1000", "600000"],
   MEDIA_INLINE_LIMIT: ["0", "8388608"],
   MEDIA_KEEP: ["60000", "31536000000"],
   MEDIA_KEEP_SIZE: ["0", "1099511627776"],

@@ -260,3 +260,41 @@ Deno.test("A link that is lost while a medium is fetched costs nothing but time"
   assert.equal(body.status, "SENT");
   assert.equal(stack.standIn.contact(FRIEND).inbox.length, 1);
 });
+
+Deno.test("A medium that comes when its message is of no use any more is not sent", async () => {
+  await using files = await startFileHost();
+  await using stack = await start(files);
+  let goOn = () => {};
+  files.files.set("slow.jpg", (response) => {
+    response.writeHead(200).write(Buffer.from(SAMPLES["photo.jpg"].subarray(0, 100)));
+    goOn = () => response.end(Buffer.from(SAMPLES["photo.jpg"].subarray(100)));
+  });
+  await stack.startWorker();
+  await pair(stack, LINE);
+  const expiresAt = Date.now() + 1_500;
+  const command = await send(stack, 1, { type: "IMAGE", mediaUrl: "slow.jpg", expiresAt });
+  await until(() => files.requests.length === 1);
+  await until(() => Date.now() > expiresAt);
+  goOn();
+  const { body } = await answer(stack, command, "FAILED");
+  assert.deepEqual([body.code, body.retryable], ["expired", true]);
+  await answer(stack, await sendText(stack, LINE, 2, "in time"), "DELIVERED");
+  assert.equal(stack.standIn.contact(FRIEND).inbox.length, 1);
+});
+
+Deno.test("Somebody who clears up in the state folder fails a medium, and its backend is told", async () => {
+  await using files = await startFileHost();
+  await using stack = await start(files);
+  const staging = join(stack.environment.SESSION_DIR!, "media", "outgoing");
+  files.files.set("large.jpg", async (response) => {
+    response.writeHead(200).write(Buffer.concat([SAMPLES["photo.jpg"], Buffer.alloc(128 * 1024)]));
+    while ((await staged(stack)).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await Deno.remove(staging, { recursive: true });
+    response.end();
+  });
+  await stack.startWorker();
+  await pair(stack, LINE);
+  const failed = await sent(stack, 1, { type: "IMAGE", mediaUrl: "large.jpg" });
+  assert.deepEqual([failed.status, failed.code, failed.retryable], ["FAILED", "media_upload_failed", true]);
+  assert.equal((await sent(stack, 2, { type: "IMAGE", mediaUrl: "photo.jpg" })).status, "SENT");
+});

@@ -24,11 +24,7 @@ export class Staging {
 
   /** Removes what a worker that was killed has left. */
   async clear(): Promise<void> {
-    try {
-      await Deno.remove(this.#folder, { recursive: true });
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    await unlessAbsent(Deno.remove(this.#folder, { recursive: true }));
   }
 
   /**
@@ -42,7 +38,7 @@ export class Staging {
       await Deno.mkdir(this.#folder, { recursive: true, mode: 0o700 });
       return await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
     });
-    const remove = () => Deno.remove(path);
+    const remove = () => unlessAbsent(Deno.remove(path));
     let bytes = 0;
     try {
       const seal = await encryptMedia(plain, type, (piece) => {
@@ -56,6 +52,15 @@ export class Staging {
     } finally {
       file.close();
     }
+  }
+}
+
+/** Somebody else may have removed it: then it is gone all the same. */
+async function unlessAbsent(removal: Promise<void>): Promise<void> {
+  try {
+    await removal;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 

@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { proto } from "@whiskeysockets/baileys";
 import type { Message } from "../../contract/messages.ts";
-import type { ComposeContext, Composition } from "./composition.ts";
+import { StoreError } from "../../store/store_error.ts";
+import type { SendFailure } from "../receipts.ts";
+import { type ComposeContext, type Composition, Unsendable } from "./composition.ts";
 import { contactMessage } from "./contact.ts";
 import { deleteMessage } from "./delete.ts";
 import { editMessage } from "./edit.ts";
@@ -18,11 +20,25 @@ const SECRET_BYTES = 32;
  * Makes the message that a command asks for.
  *
  * @throws {Unsendable} when it cannot be made
+ * @throws {StoreError} when the disk fails; what the signal was aborted with
  */
 export async function compose(command: Message, context: ComposeContext): Promise<Composition> {
-  const { message, ...more } = await composed(command, context);
-  return { message: withSecret(message), ...more };
+  try {
+    const { message, ...more } = await composed(command, context);
+    return { message: withSecret(message), ...more };
+  } catch (error) {
+    if (error instanceof Unsendable || error instanceof StoreError || context.signal.aborted) throw error;
+    context.log.error({ err: error, type: command.type }, "a message could not be made");
+    throw new Unsendable(NOT_MADE);
+  }
 }
+
+/** The backend is told, too: it would wait for an answer that never comes. */
+const NOT_MADE: SendFailure = {
+  code: "not_sent",
+  error: "Cannot send the message as it could not be made: the worker's log says why",
+  retryable: true,
+};
 
 async function composed(command: Message, context: ComposeContext): Promise<Composition> {
   switch (command.type) {

@@ -139,6 +139,7 @@ export class Sender {
         }
         // Without its link a message cannot be made, and with the next one it may be.
         if (error.failure.retryable && session.openSocket !== socket) {
+          if (now() >= heldUntilMs) return "later";
           unmade = error.failure;
           continue;
         }

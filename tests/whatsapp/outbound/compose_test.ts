@@ -171,3 +171,14 @@ Deno.test("compose() forwards nothing that is gone, to be seen once, or nobody's
   await composing.received("EMPTY", FRIEND.jid, {});
   for (const id of ["LIVE", "EMPTY"]) assert.equal(await codeOf(id), "not_forwardable");
 });
+
+Deno.test("compose() has words for what nobody thought of: the backend is told that nothing went out", async () => {
+  using composing = new Composing();
+  // There is nobody here who could bring a medium anywhere.
+  const failure = await composing.failure({
+    type: "IMAGE",
+    to: FRIEND.jid,
+    mediaUrl: "https://example.com/x",
+  });
+  assert.deepEqual([failure.code, failure.retryable], ["not_sent", true]);
+});
