@@ -2,6 +2,9 @@ import { BATCH_ROWS, breathe } from "./batches.ts";
 import type { Database, Row, Statement } from "./database.ts";
 import type { MediaFiles } from "./media_files.ts";
 
+/** Nothing is put off for so long. */
+const NEVER_PUT_OFF_MS = 24 * 60 * 60_000;
+
 /** What has become of a medium: to be fetched, published itself, kept to be fetched, or given up. */
 export type MediaStatus = "PENDING" | "INLINE" | "STORED" | "FAILED";
 
@@ -128,15 +131,17 @@ export class Media {
     return rows.map(storedMedia);
   }
 
-  /** Those that are to be fetched now, the longest due first. */
+  /** Those that are to be fetched now, the longest due first, and then what a clock that was wrong has put off. */
   async due({ numberIds, overdueBeforeMs, exceptIds, limit }: DueMedia): Promise<StoredMedia[]> {
+    const now = this.#now();
     const rows = await this.#database.select(
       `SELECT * FROM media WHERE status = 'PENDING'
-         AND (created_at < ? OR due_at <= ? AND number_id IN (SELECT value FROM json_each(?)))
+         AND (created_at < ? OR (due_at <= ? OR due_at > ?) AND number_id IN (SELECT value FROM json_each(?)))
          AND id NOT IN (SELECT value FROM json_each(?))
          ORDER BY due_at, created_at LIMIT ?`,
       overdueBeforeMs,
-      this.#now(),
+      now,
+      now + NEVER_PUT_OFF_MS,
       JSON.stringify(numberIds),
       JSON.stringify(exceptIds),
       limit,

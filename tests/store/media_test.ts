@@ -150,3 +150,16 @@ Deno.test("postpone() leaves alone what has a new path since, and hurry() what w
   clock.now = 10;
   assert.equal(await due(), 1);
 });
+
+Deno.test("due() gives what a clock that was wrong has put off for years", async () => {
+  await using test = await startStore();
+  const { media, clock } = test;
+  const first = await test.add("a");
+  clock.now = 3_650 * DAY_MS;
+  await media.postpone(first, clock.now + 1_000);
+  clock.now = 1_000;
+  assert.equal(
+    (await media.due({ numberIds: ["6"], overdueBeforeMs: 0, exceptIds: [], limit: 9 })).length,
+    1,
+  );
+});

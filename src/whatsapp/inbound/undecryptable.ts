@@ -86,7 +86,8 @@ export class Unread {
       try {
         for (const message of await store.undecryptable.untold(to().session.numberId)) {
           const leftMs = Math.max(message.notedAtMs, openedAtMs) + patienceMs - now();
-          if (leftMs > 0) waitMs = Math.min(waitMs, leftMs);
+          // More is left when the clock was put back, and then it has waited long enough.
+          if (leftMs > 0 && leftMs <= patienceMs) waitMs = Math.min(waitMs, leftMs);
           else if (!signal.aborted) await this.#settle(message, to());
         }
       } catch (error) {
