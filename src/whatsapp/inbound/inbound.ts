@@ -11,6 +11,7 @@ import type { Store } from "../../store/store.ts";
 import { type Identities, person } from "../identities.ts";
 import { bounded } from "./bounds.ts";
 import { type Content, contentOf } from "./content.ts";
+import { isForged } from "./forgeries.ts";
 import { keeping } from "./keeping.ts";
 import { inboundMessage, isIncluded, type OwnAccount, type ReceiveInclude } from "./message.ts";
 import { type Medium, mediumOf } from "./medium.ts";
@@ -106,6 +107,10 @@ export class Inbound {
       return { statements: [], received: { type: content.type, outcome: "repeated" } };
     }
     const { own, identities, log, session: { numberId } } = to;
+    if (await isForged(content, key, { store, numberId, own, identities })) {
+      log.warn({ whatsappId: key.id, type: content.type }, "somebody changes a message of somebody else's");
+      return NOTHING;
+    }
     // What is not told is opened for what it changes alone.
     const open = included || content.type === "EDIT"
       ? await unsealed(content, key, { store, numberId, own, identities, log })
