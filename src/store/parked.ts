@@ -71,6 +71,12 @@ export class Parked {
     return row !== undefined;
   }
 
+  /** How many sends are parked, expired ones among them. */
+  async count(): Promise<number> {
+    const row = await this.#database.selectOne("SELECT count(*) AS count FROM parked");
+    return Number(row?.count);
+  }
+
   /** How many sends of each number are parked. */
   async counts(): Promise<Map<string, number>> {
     const rows = await this.#database.select(

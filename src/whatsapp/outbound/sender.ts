@@ -206,6 +206,7 @@ export class Sender {
   }
 
   async #fail(record: SendRecord, failure: SendFailure): Promise<Settlement> {
+    this.#options.pacing.ends(record);
     return await this.#options.receipts.failed(record, failure) === "failed" ? failure.code : "accepted";
   }
 

@@ -19,6 +19,7 @@ import {
   longest,
   type Pace,
   type PaceReason,
+  parkPauseMs,
   typingMs,
   URGENT_PRIORITY,
   type Wait,
@@ -27,11 +28,9 @@ import {
 import { holdsToken } from "./trusted_contact.ts";
 import { type WaitingNumber, WaitingSends } from "./waiting_sends.ts";
 
-/** How long a send is parked at a time while its number may write to nobody new; longer when there are many, */
-const PARK_MS = 30_000;
-const PARK_EACH_MS = 10;
-const LONGEST_PARK_MS = 5 * 60_000;
-/** and for a send that only has to let others go first that were parked before it. */
+/** For how long it is not counted again how many sends are parked. */
+const COUNTED_MS = 1_000;
+/** How long a send is parked that only has to let others go first that were parked before it. */
 const TURN_MS = 1_000;
 /** How many numbers are told of one by one. */
 const NUMBERS_TOLD = 50;
@@ -87,6 +86,8 @@ export class Pacing {
   readonly #waiting: WaitingSends;
   /** What each number is seen to be typing. */
   readonly #typing = new Map<string, { readonly fingerprint: string; readonly untilMs: number }>();
+  /** How many of all numbers were parked, and when by `performance.now()`. */
+  #parked = { count: 0, atMs: -Infinity };
 
   constructor(options: PacingOptions) {
     this.#options = options;
@@ -119,6 +120,14 @@ export class Pacing {
     }
   }
 
+  /** A send waits no more: it goes out, is parked or has failed, whoever had it in hand before. */
+  ends(record: SendRecord): void {
+    this.#waiting.ends(record);
+    if (this.#typing.get(record.numberId)?.fingerprint === record.fingerprint) {
+      this.#typing.delete(record.numberId);
+    }
+  }
+
   async #tellParked(record: SendRecord): Promise<void> {
     const { store, now, telemetry } = this.#options;
     const sinceMs = await store.parked.since(record);
@@ -138,16 +147,18 @@ export class Pacing {
   /** The sends that wait, for people and machines. */
   async report(): Promise<PacingReport> {
     const { store, sessionOf } = this.#options;
-    const parked = [...await store.parked.counts()].map(([numberId, waiting]): WaitingNumber => {
-      const untilMs = sessionOf(numberId)?.restrictedUntilMs ?? 0;
-      return {
-        numberId,
-        reason: "restricted",
-        until: untilMs === 0 || untilMs === Infinity ? null : untilMs,
-        waiting,
-      };
+    // Whoever has taken a number over tells of what is parked of it.
+    const parked = [...await store.parked.counts()].flatMap(([numberId, waiting]): WaitingNumber[] => {
+      const untilMs = sessionOf(numberId)?.restrictedUntilMs;
+      if (untilMs === undefined) return [];
+      const until = untilMs === 0 || untilMs === Infinity ? null : untilMs;
+      return [{ numberId, reason: "restricted", until, waiting }];
     });
-    const numbers = [...this.#waiting.numbers, ...parked].sort((one, other) => other.waiting - one.waiting);
+    // Without its link a number waits for that, and not for its pace.
+    const paced = this.#waiting.numbers.filter(({ numberId }) =>
+      sessionOf(numberId)?.openSocket !== undefined
+    );
+    const numbers = [...paced, ...parked].sort((one, other) => other.waiting - one.waiting);
     const byReason: Partial<Record<PaceReason, number>> = {};
     for (const { reason, waiting } of numbers) byReason[reason] = (byReason[reason] ?? 0) + waiting;
     return {
@@ -163,12 +174,8 @@ export class Pacing {
     };
   }
 
-  /** A send that does not wait here any more. */
   #ended(record: SendRecord, admission: Admission): Admission {
-    this.#waiting.ends(record);
-    if (this.#typing.get(record.numberId)?.fingerprint === record.fingerprint) {
-      this.#typing.delete(record.numberId);
-    }
+    this.ends(record);
     return admission;
   }
 
@@ -188,7 +195,7 @@ export class Pacing {
     session: Session,
     socket: Socket,
   ): Promise<Admission | undefined> {
-    const { store, parkMs = PARK_MS, now } = this.#options;
+    const { store, now } = this.#options;
     const { numberId, fingerprint } = record;
     const key = { numberId, fingerprint, priority: Math.min(priority, URGENT_PRIORITY) };
     const untilMs = session.restrictedUntilMs;
@@ -199,9 +206,16 @@ export class Pacing {
     }
     await store.commit(store.parked.parking({ ...key, expiresAtMs }));
     if (untilMs === 0) return { outcome: "park", forMs: TURN_MS };
-    const many = (await store.parked.counts()).get(numberId) ?? 0;
-    const pauseMs = Math.min(LONGEST_PARK_MS, Math.max(parkMs, many * PARK_EACH_MS));
-    return { outcome: "park", forMs: Math.min(pauseMs, untilMs - now()) };
+    const forMs = Math.min(await this.#parkMs(), Math.min(untilMs, expiresAtMs) - now());
+    return { outcome: "park", forMs };
+  }
+
+  async #parkMs(): Promise<number> {
+    const { store, parkMs } = this.#options;
+    if (performance.now() - this.#parked.atMs > COUNTED_MS) {
+      this.#parked = { count: await store.parked.count(), atMs: performance.now() };
+    }
+    return parkPauseMs(this.#parked.count, parkMs);
   }
 
   async #waitOf(send: PacedSend, toNew: boolean, socket: Socket): Promise<Wait | undefined> {
@@ -232,7 +246,8 @@ export class Pacing {
     if (tookMs === 0) return undefined;
     const nowMs = this.#options.now();
     let typing = this.#typing.get(numberId);
-    if (typing?.fingerprint !== fingerprint) {
+    // With a clock that was put back it would last for as long as that was.
+    if (typing?.fingerprint !== fingerprint || typing.untilMs > nowMs + tookMs) {
       typing = { fingerprint, untilMs: nowMs + tookMs };
       this.#typing.set(numberId, typing);
       await baileys.sendPresenceUpdate("composing", chat).catch((err) =>

@@ -8,6 +8,10 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 /** Nobody is kept waiting for longer by a long text. */
 const LONGEST_TYPING_MS = 15_000;
+/** How long a send is parked at a time; longer when there are many, by so much for each. */
+const PARK_MS = 30_000;
+const PARK_EACH_MS = 10;
+const LONGEST_PARK_MS = 5 * 60_000;
 
 /** Sends of this priority wait for nothing that the pace asks for, and count in it like any other. */
 export const URGENT_PRIORITY = 2;
@@ -94,4 +98,13 @@ export function longest(waits: readonly (Wait | undefined)[]): Wait | undefined 
     (last, wait) => last === undefined || (wait !== undefined && wait.untilMs > last.untilMs) ? wait : last,
     undefined,
   );
+}
+
+/**
+ * How long a send is parked at a time.
+ *
+ * @param parked how many of all numbers are: they all come back to one worker, which is to have time for the others
+ */
+export function parkPauseMs(parked: number, leastMs: number = PARK_MS): number {
+  return Math.min(LONGEST_PARK_MS, Math.max(leastMs, parked * PARK_EACH_MS));
 }

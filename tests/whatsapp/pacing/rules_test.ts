@@ -5,6 +5,7 @@ import {
   gapOf,
   longest,
   type Pace,
+  parkPauseMs,
   typingMs,
   type Wait,
   waitFor,
@@ -139,4 +140,10 @@ Deno.test("typingMs() grows with the text, to 15 seconds at most, and counts cha
   assert.equal(typingMs({ ...FREE, typingMs: 100 }, "😀é"), 200);
   assert.equal(typingMs({ ...FREE, typingMs: 1000 }, "x".repeat(65_000)), 15_000);
   assert.equal(typingMs(FREE, "x"), 0);
+});
+
+Deno.test("parkPauseMs() has no more than a hundred parked sends come back in a second, of any number, and none stay away for long", () => {
+  assert.deepEqual([0, 1, 3_000].map((parked) => parkPauseMs(parked)), [30_000, 30_000, 30_000]);
+  assert.equal(parkPauseMs(10_000), 100_000);
+  assert.equal(parkPauseMs(1_000_000), 5 * MINUTE_MS);
 });
