@@ -1,6 +1,6 @@
 /** Loads the configuration: process environment over file over default, everything checked, all faults at once. */
 import { findAssignment } from "./assignment.ts";
-import { crossFaults } from "./cross_rules.ts";
+import { type CrossFault, crossFaults } from "./cross_rules.ts";
 import { type EnvText, readEnvText } from "./env_file.ts";
 import { defaultEnvFile, fetchEnvFile, type ReadFile, readRegularFile } from "./env_source.ts";
 import { ConfigError, type Fault } from "./fault.ts";
@@ -10,6 +10,7 @@ import { quoteAll, secretPart } from "./quote.ts";
 import { Refused } from "./rules.ts";
 import { readSecretFiles } from "./secret_files.ts";
 import { isKey, type Key, KEYS, rowOf, type Settings } from "./settings.ts";
+import { crossWarnings } from "./warnings.ts";
 
 export { ConfigError, type Fault, type Layout, renderFaults } from "./fault.ts";
 export { defaultEnvFile } from "./env_source.ts";
@@ -70,6 +71,7 @@ export async function loadConfig(
 
   const permission = fetched.ok ? permissionFault(file, fetched.content.mode, text) : undefined;
   const exposed = [...(permission ? [permission] : []), ...secretFiles.exposed];
+  const placed = (fault: CrossFault): Fault => ({ ...chosen.get(fault.key)?.place, ...fault });
   const production = chosen.get("NODE_ENV")?.text === "production";
   const faults: Fault[] = [
     ...(fetched.ok ? [] : sourceFaults(fetched.fault, envFile === undefined, missing)),
@@ -79,15 +81,16 @@ export async function loadConfig(
     ...foreignFaults(text, file),
     ...swallowedFaults(text, file),
     ...checked.flatMap(({ result }) => "fault" in result ? [result.fault] : []),
-    ...crossFaults(settings, environment).map((fault) => ({ ...chosen.get(fault.key)?.place, ...fault })),
+    ...crossFaults(settings, environment).map(placed),
     ...(fetched.ok ? [...missing].map((key) => missingFault(key, file)) : []),
   ];
   if (faults.length > 0) throw new ConfigError(quoteAll(inOrder(faults, file), file, text, given));
+  const complete = settings as Settings;
   return {
-    settings: settings as Settings,
+    settings: complete,
     sources: new Map(KEYS.map((key) => [key, chosen.get(key)?.source ?? "default"])),
     envFile: file,
-    warnings: exposed,
+    warnings: [...exposed, ...crossWarnings(complete, isGiven).map(placed)],
   };
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Key, KEYS, rowOf } from "../../src/config/settings.ts";
-import { faultsOf, inShort, load, withLine, withValue } from "./files.ts";
+import { faultsOf, inShort, load, VALID, withLine, withValue } from "./files.ts";
 
 const TAKEN: Partial<Record<Key, string[]>> = {
   WORKER_ID: ["a", "Worker.1_x-y", "x".repeat(64), "7"],
@@ -306,4 +306,23 @@ Deno.test("loadConfig() takes a WHATSAPP_ROOT_KEY only on a literal loopback add
       ]);
     }
   }
+});
+
+Deno.test("loadConfig() warns of settings without the effect they promise, and where they are", async () => {
+  const warningsOf = async (lines: string) => inShort((await load(`${VALID}${lines}`)).warnings);
+  const cases: [string, string[]][] = [
+    ["PACE_WARM_UP_START=5\n", ["20:20 no_effect"]],
+    ["PACE_WARM_UP_DAYS=3\nPACE_WARM_UP_START=5\n", []],
+    ["PACE_WARM_UP_DAYS=3\nPACE_PER_DAY=20\n", ["20:19 no_effect"]],
+    ["PACE_WARM_UP_DAYS=3\nPACE_PER_DAY=21\n", []],
+    ["PACE_PER_MINUTE=50\nPACE_PER_DAY=50\n", ["20:17 no_effect"]],
+    ["PACE_PER_MINUTE=49\nPACE_PER_DAY=50\n", []],
+    ["PACE_NEW_CONTACT_GAP=5000\nSEND_WAIT=5000\n", ["20:22 longer_than_wait"]],
+    ["PACE_NEW_CONTACT_GAP=5000\nSEND_WAIT=5001\n", []],
+    ["MEDIA_INLINE_LIMIT=2048\nMEDIA_MAX_SIZE=2047\n", ["20:20 no_effect"]],
+    ["MEDIA_INLINE_LIMIT=2048\nMEDIA_MAX_SIZE=2048\n", []],
+    ["MEDIA_KEEP=60000\nMEDIA_KEEP_SIZE=0\n", ["20:12 no_effect"]],
+    ["MEDIA_KEEP_SIZE=0\n", []],
+  ];
+  for (const [lines, expected] of cases) assert.deepEqual(await warningsOf(lines), expected, lines);
 });
