@@ -2,7 +2,7 @@ import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 
 /** What media leave to everything else on their disk: without room for the database no message is taken any more. */
-const LEFT_FREE_BYTES = 64 * 1024 * 1024;
+export const LEFT_FREE_BYTES = 64 * 1024 * 1024;
 /** A disk that takes nothing, as systems say it. */
 const NO_ROOM = /No space left|quota|Read-only file system/i;
 const UNFINISHED = ".part";

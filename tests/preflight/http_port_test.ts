@@ -18,6 +18,15 @@ Deno.test("checkAll() finds the port for machines free, or off", async () => {
   assert.match(await found(), /^off/);
 });
 
+Deno.test("checkAll() warns of media that nobody can fetch while nothing is served", async () => {
+  await using installation = await Installation.make({ HTTP_PORT: "" });
+  const trouble = troubleIn(await check(installation), "http.port");
+  assert.deepEqual([trouble.status, trouble.code], ["warning", "media_out_of_reach"]);
+  assert.match(trouble.found, /larger than MEDIA_INLINE_LIMIT \(262144 bytes\)$/);
+  await installation.set({ MEDIA_KEEP_SIZE: "0" });
+  assert.equal(resultOf(await check(installation), "http.port").status, "ok");
+});
+
 Deno.test("checkAll() knows the running worker on its port, and nobody else", async () => {
   await using worker = serve(200);
   await using installation = await Installation.make({ HTTP_PORT: String(worker.addr.port) });

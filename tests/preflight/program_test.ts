@@ -52,6 +52,8 @@ Deno.test("worker --check finds all well beside a running worker, and disturbs n
     BACKEND_API_URL: `http://127.0.0.1:${api.addr.port}/api`,
     BACKEND_API_KEY: "the-key",
     RABBITMQ_MANAGEMENT_URL: `http://127.0.0.1:${broker.layout.httpPort}`,
+    // Nothing is served here from which they could be fetched.
+    MEDIA_KEEP_SIZE: "0",
   };
   const check = ["--check", "--only", DEPLOYMENT];
   await using installation = await Installation.make(environment);
@@ -89,6 +91,7 @@ Deno.test({
     await using installation = await Installation.make({
       ...stack.environment,
       SESSION_WIRING: "exchange",
+      MEDIA_KEEP_SIZE: "0",
       BACKEND_API_URL: `http://127.0.0.1:${api.addr.port}/api`,
       BACKEND_API_KEY: "the-key",
     });

@@ -17,6 +17,22 @@ Deno.test("checkAll() finds a state folder that can be made, and does not make i
   assert.deepEqual(await installation.files(), before);
 });
 
+Deno.test("checkAll() warns of media that may take more than the disk has, less what they take already", async () => {
+  await using installation = await Installation.make({ MEDIA_KEEP_SIZE: String(2 ** 40) });
+  const disk = async () => resultOf(await installation.check({ only: "state.disk" }), "state.disk").findings;
+  const [free, media] = await disk();
+  assert.equal(free?.status, "ok");
+  assert.deepEqual([media?.status, media?.code, media?.facts?.mediaBytes], ["warning", "media_room", 0]);
+  assert.match(media?.found ?? "", /^Media received may take 1048576 MiB more .* and only \d+ MiB are free/);
+
+  const folder = join(installation.sessionDir, "media", "received");
+  await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+  await Deno.writeFile(join(folder, "one"), new Uint8Array(2000), { mode: 0o600 });
+  assert.equal((await disk()).at(-1)?.facts?.mediaBytes, 2000);
+  await installation.set({ MEDIA_KEEP_SIZE: "2000" });
+  assert.equal((await disk()).length, 1);
+});
+
 Deno.test("checkAll() looks at a settled database without leaving a trace", async () => {
   await using installation = await Installation.make();
   (await Database.open(installation.sessionDir)).close();

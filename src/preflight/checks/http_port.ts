@@ -1,3 +1,4 @@
+import type { Settings } from "../../config/load.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { type Check, type Finding, messageOf, ok, warning } from "../check.ts";
 import { configuration } from "./configuration.ts";
@@ -14,10 +15,9 @@ export const httpPort: Check = {
   exitCode: EXIT.UNAVAILABLE,
   after: [configuration, stateHolder],
   async run(probe) {
-    const { HTTP_HOST: hostname, HTTP_PORT: port } = probe.valueOf(configuration);
-    if (hostname === undefined || port === undefined) {
-      return { findings: [ok("off: HTTP_HOST or HTTP_PORT is empty", { on: false })] };
-    }
+    const settings = probe.valueOf(configuration);
+    const { HTTP_HOST: hostname, HTTP_PORT: port } = settings;
+    if (hostname === undefined || port === undefined) return { findings: [off(settings)] };
     const at = `${inUrl(hostname)}:${port}`;
     const facts = { on: true, hostname, port };
     try {
@@ -43,6 +43,22 @@ export const httpPort: Check = {
     };
   },
 };
+
+/** Nothing is served: neither are media, of which those stay in the state folder that are not published themselves. */
+function off({ MEDIA_INLINE_LIMIT: inlineBytes, MEDIA_KEEP_SIZE: keepBytes }: Settings): Finding {
+  const found = "off: HTTP_HOST or HTTP_PORT is empty";
+  const facts = { on: false };
+  if (keepBytes <= inlineBytes) return ok(found, facts);
+  return warning({
+    code: "media_out_of_reach",
+    found:
+      `${found}, and nobody can fetch media received that are larger than MEDIA_INLINE_LIMIT (${inlineBytes} bytes)`,
+    remedy:
+      "Set HTTP_HOST and HTTP_PORT where the backend can ask; MEDIA_INLINE_LIMIT higher (8388608 at most); or " +
+      "MEDIA_KEEP_SIZE=0 where nobody wants them",
+    facts,
+  });
+}
 
 /** The HTTP status of what listens there; `undefined` when it does not speak HTTP. Shows no token to a stranger. */
 async function livez(hostname: string, port: number, signal: AbortSignal): Promise<number | undefined> {

@@ -1,6 +1,8 @@
 import { statfs } from "node:fs/promises";
+import { join } from "node:path";
 import { EXIT } from "../../exit_codes.ts";
-import { type Check, failure, ok, warning } from "../check.ts";
+import { LEFT_FREE_BYTES } from "../../store/media_files.ts";
+import { type Check, failure, type Finding, ok, warning } from "../check.ts";
 import { configuration } from "./configuration.ts";
 import { stateFolder } from "./state_folder.ts";
 
@@ -28,9 +30,45 @@ export const stateDisk: Check = {
       if (!(error instanceof Deno.errors.NotCapable)) throw error;
       return { findings: [ok("not asked, as the program may not (--allow-sys=statfs)", { asked: false })] };
     }
-    return { findings: [judge(path, free)] };
+    const media = { mostBytes: probe.valueOf(configuration).MEDIA_KEEP_SIZE, bytes: await mediaBytes(path) };
+    return { findings: [judge(path, free), ...judgeMedia(path, free.bytes, media)] };
   },
 };
+
+/** How much the media received take. */
+async function mediaBytes(sessionDir: string): Promise<number> {
+  const folder = join(sessionDir, "media", "received");
+  let bytes = 0;
+  try {
+    for await (const { name } of Deno.readDir(folder)) bytes += (await Deno.stat(join(folder, name))).size;
+  } catch (error) {
+    // None yet, or the running worker takes them away, too; whether it may be looked into is asked elsewhere.
+    const isAbsent = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied;
+    if (!isAbsent) throw error;
+  }
+  return bytes;
+}
+
+/** Whether there is room for all the media that may be kept. */
+function judgeMedia(
+  path: string,
+  freeBytes: number,
+  { mostBytes, bytes }: { mostBytes: number; bytes: number },
+): Finding[] {
+  const moreBytes = Math.max(0, mostBytes - bytes);
+  if (moreBytes === 0 || freeBytes - LEFT_FREE_BYTES >= moreBytes) return [];
+  const inMib = (bytes: number) => `${Math.floor(bytes / MIB)} MiB`;
+  return [warning({
+    code: "media_room",
+    found:
+      `Media received may take ${inMib(moreBytes)} more (MEDIA_KEEP_SIZE), and only ${
+        inMib(freeBytes)
+      } are free: ` +
+      `with ${inMib(LEFT_FREE_BYTES)} left they wait for room, while messages go on`,
+    remedy: `Set MEDIA_KEEP_SIZE or MEDIA_KEEP lower, or make room on the disk of ${path}`,
+    facts: { mediaBytes: bytes, mostMediaBytes: mostBytes, freeBytes },
+  })];
+}
 
 function judge(path: string, { bytes, inodes }: { bytes: number; inodes: number }) {
   const facts = { asked: true, freeBytes: bytes, freeInodes: inodes };
