@@ -70,7 +70,7 @@ export interface WorkerOptions {
   /** How long a send is parked at a time that its number may not hand over yet. @default 30 s */
   readonly sendParkMs?: number;
   /** The settings of the pace as they are at the moment. @default as in `settings` */
-  readonly paceSettings?: () => Pick<Settings, typeof PACE_KEYS[number]>;
+  readonly paceSettings?: () => PaceSettings;
   /** How long WhatsApp's page may take to say its version. @default 10 s */
   readonly webPageTimeoutMs?: number;
   /** How long what waits of media is waited for. @default see {@link MediaTimings} */
@@ -88,7 +88,7 @@ export interface WorkerOptions {
   readonly onStateAwaited?: (why: string) => void;
 }
 
-/** The settings that number the pace. */
+/** The settings of the pace. */
 export const PACE_KEYS = [
   "PACE_PER_MINUTE",
   "PACE_PER_DAY",
@@ -96,9 +96,12 @@ export const PACE_KEYS = [
   "PACE_WARM_UP_DAYS",
   "PACE_WARM_UP_START",
   "PACE_TYPING",
+  "NUMBER_CHECKS_PER_MINUTE",
 ] as const;
 
-function paceOf(settings: Pick<Settings, typeof PACE_KEYS[number]>): Pace {
+type PaceSettings = Pick<Settings, typeof PACE_KEYS[number]>;
+
+function paceOf(settings: PaceSettings): Pace {
   return {
     perMinute: settings.PACE_PER_MINUTE,
     perDay: settings.PACE_PER_DAY,
@@ -115,6 +118,7 @@ export type Parts = ReturnType<typeof buildParts>;
 /** Wires everything a worker consists of. */
 export function buildParts(options: WorkerOptions, database: Database) {
   const { settings, log, now = Date.now, random = Math.random, unhandledFaults = () => 0 } = options;
+  const { paceSettings = () => settings } = options;
   const { WORKER_ID: workerId, SEND_WAIT: sendWaitMs } = settings;
   const newId = () => crypto.randomUUID();
   const intakeEnded = new AbortController();
@@ -272,7 +276,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
   });
   const pacing = new Pacing({
     store,
-    pace: () => paceOf(options.paceSettings?.() ?? settings),
+    pace: () => paceOf(paceSettings()),
     parkMs: options.sendParkMs,
     sessionOf: (numberId) => sessions.get(numberId),
     now,
@@ -297,7 +301,7 @@ export function buildParts(options: WorkerOptions, database: Database) {
     store,
     announcer,
     sessionOf: (numberId) => sessions.get(numberId),
-    checksPerMinute: settings.NUMBER_CHECKS_PER_MINUTE,
+    checksPerMinute: () => paceSettings().NUMBER_CHECKS_PER_MINUTE,
     timings: options.chatActions,
     now,
     telemetry,

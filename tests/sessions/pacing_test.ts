@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import { sharedBroker } from "../rabbitmq/shared.ts";
 import { pair, type Stack, startStack, type WorkerExtras } from "../stack.ts";
+import { done } from "./chat_steps.ts";
 import { waitingSends } from "./pacing_steps.ts";
 import { answer, assertNoErrorsLogged, event, FRIEND, LINE, sendText } from "./steps.ts";
 
@@ -183,11 +184,16 @@ Deno.test("A text is seen to be typed before it comes, an urgent one is not", as
   assert.equal(friend.chatStates.length, 1, "it is typed once, whatever passed it");
 });
 
-Deno.test("A pace that is reloaded counts for what waits already", async () => {
+Deno.test("A pace that is reloaded counts for what waits already, and so does that of number checks", async () => {
   await using stack = await startStack({ broker });
   stack.standIn.contact(FRIEND);
   const write = (perMinute: string) =>
-    Deno.writeTextFile(`${stack.folder}/.env`, `PACE_PER_MINUTE=${perMinute}\n`);
+    Deno.writeTextFile(
+      `${stack.folder}/.env`,
+      `PACE_PER_MINUTE=${perMinute}\nNUMBER_CHECKS_PER_MINUTE=${perMinute}\n`,
+    );
+  const check = async (phoneNumber: string) =>
+    (await done(stack, "CHECK_NUMBER", { phoneNumber, priority: 1 })).status;
   await write("1");
   const program = stack.startProgram();
   await program.printed("the worker is ready");
@@ -195,8 +201,10 @@ Deno.test("A pace that is reloaded counts for what waits already", async () => {
   const [first, second] = await sendAll(stack, numbered(2));
   await answer(stack, first!, "SENT");
   await waitingSends(stack, ({ waiting }) => waiting === 1);
+  assert.deepEqual([await check("221770000001"), await check("221770000002")], ["DONE", "FAILED"]);
   await write("0");
   program.process.kill("SIGHUP");
   await answer(stack, second!, "SENT");
-  await program.printed('"taken":["PACE_PER_MINUTE"]');
+  await program.printed('"taken":["PACE_PER_MINUTE","NUMBER_CHECKS_PER_MINUTE"]');
+  assert.equal(await check("221770000002"), "DONE");
 });

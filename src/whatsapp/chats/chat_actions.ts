@@ -55,7 +55,7 @@ export interface ChatActionsOptions {
   /** The session of a number, if this worker holds it. */
   readonly sessionOf: (numberId: string) => Session | undefined;
   /** See {@link NumberChecks}. */
-  readonly checksPerMinute: number;
+  readonly checksPerMinute: () => number;
   readonly timings?: Partial<ActionTimings> | undefined;
   readonly now: () => number;
   readonly telemetry?: Telemetry | undefined;

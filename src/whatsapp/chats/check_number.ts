@@ -18,8 +18,8 @@ const PER_MINUTE_IF_RESTRICTED = 1;
 
 /** Options of {@link NumberChecks}. */
 export interface NumberChecksOptions {
-  /** How many phone numbers each number asks WhatsApp for within a minute; 0 for any number. */
-  readonly perMinute: number;
+  /** How many phone numbers each number asks WhatsApp for within a minute, as it is at the moment; 0 for any number. */
+  readonly perMinute: () => number;
   readonly now: () => number;
 }
 
@@ -58,10 +58,13 @@ export class NumberChecks {
 
   #admit(numberId: string, restricted: boolean): void {
     const { perMinute, now } = this.#options;
-    const unlimited = perMinute === 0 ? Infinity : perMinute;
-    const most = restricted ? Math.min(PER_MINUTE_IF_RESTRICTED, unlimited) : unlimited;
+    const allowed = perMinute() || Infinity;
+    const most = restricted ? Math.min(PER_MINUTE_IF_RESTRICTED, allowed) : allowed;
     const nowMs = now();
-    const asked = (this.#asked.get(numberId) ?? []).filter((atMs) => atMs > nowMs - MINUTE_MS);
+    const asked = (this.#asked.get(numberId) ?? []).filter((atMs) =>
+      // A clock that was put back must not count for as long as that.
+      atMs > nowMs - MINUTE_MS && atMs <= nowMs
+    );
     if (asked.length < most) {
       this.#asked.set(numberId, [...asked, nowMs]);
       return;
