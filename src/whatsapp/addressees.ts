@@ -11,7 +11,8 @@ import type { Names } from "../store/recipients.ts";
 import { refusalCodeOf } from "./chats/failures.ts";
 import { Unsendable } from "./outbound/composition.ts";
 import { GROUP_ADMINS_ONLY, NOT_ON_WHATSAPP, refusalOf } from "./outbound/refusals.ts";
-import type { LinkedAccount, Socket } from "./socket/socket.ts";
+import { isOwn } from "./identities.ts";
+import type { Socket } from "./socket/socket.ts";
 
 /** What WhatsApp answers about a group that a number has no business in; anything else may pass. */
 const SHUT_OUT: readonly (number | undefined)[] = [401, 403, 404];
@@ -36,7 +37,7 @@ export async function groupOf({ baileys, account, identities }: Socket, jid: str
   const members: Names[] = [];
   for (const { id, lid, phoneNumber, admin } of group.participants) {
     const other = lid ?? phoneNumber;
-    if (isOwn(account, id, other)) {
+    if (isOwn(account, id, lid, phoneNumber)) {
       if (group.announce && !admin) throw new Unsendable(GROUP_ADMINS_ONLY);
     } else {
       members.push(
@@ -48,11 +49,6 @@ export async function groupOf({ baileys, account, identities }: Socket, jid: str
   }
   const isWhole = (group.size ?? 0) <= group.participants.length;
   return { group, members: isWhole ? members : [] };
-}
-
-function isOwn({ jid, lid }: LinkedAccount, ...names: (string | undefined)[]): boolean {
-  const own = [jidNormalizedUser(jid), lid];
-  return names.some((name) => name !== undefined && own.includes(jidNormalizedUser(name)));
 }
 
 /** How long WhatsApp's server may take to answer all that is asked before a message is written, and it still was an answer. */

@@ -45,6 +45,19 @@ export function person(...jids: (string | null | undefined)[]): Person {
   };
 }
 
+/** The number's own account. */
+export interface OwnAccount {
+  /** May carry the device. */
+  readonly jid: string;
+  readonly lid: string | null;
+}
+
+/** Whether one of these JIDs, with or without device, is the account's own. */
+export function isOwn({ jid: own, lid }: OwnAccount, ...jids: (string | null | undefined)[]): boolean {
+  const { names } = person(own, lid);
+  return jids.some((jid) => !!jid && names.includes(jidNormalizedUser(jid)));
+}
+
 /** Of a broadcast Baileys takes the other name of who wrote it for one of the broadcast. */
 function ownChat(key: WAMessage["key"]): void {
   if (!key.remoteJid?.endsWith("@broadcast") || !key.participant) return;

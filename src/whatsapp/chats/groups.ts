@@ -1,7 +1,7 @@
-import { type GroupMetadata, type GroupParticipant, jidNormalizedUser } from "@whiskeysockets/baileys";
+import { type GroupMetadata, type GroupParticipant } from "@whiskeysockets/baileys";
 import type { ChatAction } from "../../contract/commands.ts";
 import type { ChatResult } from "../../contract/command_result.ts";
-import { type Person, person } from "../identities.ts";
+import { isOwn, type Person, person } from "../identities.ts";
 import type { Socket } from "../socket/socket.ts";
 import type { ActionContext } from "./action_context.ts";
 import { ActionFailed, type ActionFailure, refusalCodeOf } from "./failures.ts";
@@ -58,9 +58,10 @@ async function metadataOf(jid: string, { baileys }: Socket): Promise<GroupMetada
 
 async function summaryOf(group: GroupMetadata, socket: Socket) {
   const { id, subject, size, owner, ownerPn, creation, announce, restrict, participants } = group;
-  const own = [jidNormalizedUser(socket.account.jid), socket.account.lid];
-  const isOwn = ({ id, phoneNumber, lid }: GroupParticipant) =>
-    [id, phoneNumber, lid].some((name) => !!name && own.includes(jidNormalizedUser(name)));
+  const isAdmin = participants.some((participant) => {
+    const { id, phoneNumber, lid } = participant;
+    return rankOf(participant) !== null && isOwn(socket.account, id, phoneNumber, lid);
+  });
   // Who is in it is named in full.
   const ownerAs = participants.find((participant) => participant.id === owner) ??
     (owner === undefined ? undefined : { id: owner, phoneNumber: ownerPn });
@@ -72,7 +73,7 @@ async function summaryOf(group: GroupMetadata, socket: Socket) {
     createdAt: creation ? creation * 1000 : null,
     announce: announce === true,
     locked: restrict === true,
-    isAdmin: participants.some((participant) => isOwn(participant) && rankOf(participant) !== null),
+    isAdmin,
   };
 }
 

@@ -5,6 +5,7 @@ import {
   type WAMessage,
 } from "@whiskeysockets/baileys";
 import type { Announcer } from "../../announcer.ts";
+import { isOwn } from "../identities.ts";
 import { BoundedCache } from "../socket/caches.ts";
 import type { Inbound, Recipient, Telling } from "./inbound.ts";
 
@@ -99,7 +100,7 @@ async function telling(
   const key: WAMessage["key"] = {
     remoteJid: from,
     id,
-    fromMe: [own.jid, own.lid].some((jid) => jid !== null && userOf(jid) === userOf(from)),
+    fromMe: isOwn(own, from),
     ...(callerPn === undefined ? {} : { remoteJidAlt: callerPn }),
   };
   await identities.complete({ key });
@@ -110,8 +111,4 @@ async function telling(
     content: { type: "CALL", body: "", fields: { call } },
     aspect: `call ${status}`,
   };
-}
-
-function userOf(jid: string): string {
-  return jid.replace(/:\d+@/, "@");
 }

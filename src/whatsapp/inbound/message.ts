@@ -8,7 +8,7 @@ import {
   type WAMessageKey,
 } from "@whiskeysockets/baileys";
 import { backendAddress } from "../../contract/addresses.ts";
-import { type Identities, person } from "../identities.ts";
+import { type Identities, type OwnAccount, person } from "../identities.ts";
 import { type Content, contentOf } from "./content.ts";
 import { targetOf } from "./targets.ts";
 
@@ -19,13 +19,6 @@ export type ReceiveInclude = ReadonlySet<
 
 /** A message in the contract's form, but for what names its session. */
 export type InboundMessage = Record<string, unknown> & { readonly messageId: string; readonly type: string };
-
-/** The number's own account. */
-export interface OwnAccount {
-  /** May carry the device. */
-  readonly jid: string;
-  readonly lid: string | null;
-}
 
 /** Whose messages they are, and who is who in them. */
 export interface Reader {

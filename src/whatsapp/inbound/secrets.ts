@@ -1,12 +1,11 @@
 import { Buffer } from "node:buffer";
 import { hkdfSync } from "node:crypto";
-import { aesDecryptGCM, jidNormalizedUser, type proto, type WAMessageKey } from "@whiskeysockets/baileys";
+import { aesDecryptGCM, type proto, type WAMessageKey } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
 import type { Store } from "../../store/store.ts";
-import type { Identities } from "../identities.ts";
+import { type Identities, type OwnAccount, person } from "../identities.ts";
 import { type KnownMessage, knownMessage } from "../known_messages.ts";
 import type { Content, Sealed, SecretUse } from "./kinds/content.ts";
-import type { OwnAccount } from "./message.ts";
 import { targetOf } from "./targets.ts";
 
 /** Where the secrets are, and who is who. */
@@ -14,7 +13,7 @@ export interface SecretsContext {
   readonly store: Pick<Store, "ledger" | "messages">;
   readonly numberId: string;
   readonly own: OwnAccount;
-  readonly identities: Pick<Identities, "isSame" | "aliasOf">;
+  readonly identities: Pick<Identities, "isSame" | "namesOf">;
   readonly log: Logger;
 }
 
@@ -36,7 +35,7 @@ export async function unsealed(
   const { sealed, target } = content;
   if (sealed === undefined || target === undefined) return content;
   const { log, store, own, numberId, identities } = context;
-  const me = [own.jid, own.lid].filter((jid) => jid !== null).map((jid) => jidNormalizedUser(jid));
+  const me = person(own.jid, own.lid).names;
   const about = targetOf(target, key, me);
   const known = await knownMessage(store, { numberId, identities }, about.messageId, {
     chat: key.remoteJid ?? "",
@@ -103,14 +102,8 @@ async function namesOf(
   jids: readonly (string | null | undefined)[],
   identities: SecretsContext["identities"],
 ): Promise<string[]> {
-  const names = new Set<string>();
-  for (const jid of jids) {
-    if (!jid) continue;
-    names.add(jidNormalizedUser(jid));
-    const alias = await identities.aliasOf(jid);
-    if (alias !== null) names.add(alias);
-  }
-  return [...names];
+  const names = await Promise.all(jids.map((jid) => jid ? identities.namesOf(jid) : []));
+  return [...new Set(names.flat())];
 }
 
 /** `undefined` when the key is another's. @see https://github.com/tulir/whatsmeow/blob/main/msgsecret.go */

@@ -7,7 +7,7 @@ import {
   type WAMessage,
 } from "@whiskeysockets/baileys";
 import type { UndecryptableReason } from "./undecryptable.ts";
-import type { OwnAddresses } from "../vitals/vital_stanzas.ts";
+import type { OwnAccount } from "../identities.ts";
 
 /** Of these only the phone shows the content, or only a bot had any. */
 const LOST: Readonly<Record<string, UndecryptableReason>> = {
@@ -28,7 +28,7 @@ const NEVER_HANDED_ON: ReadonlySet<string | undefined> = new Set([
  * The message that a stanza announces without its content, as from ads. Baileys acknowledges it and asks the phone for the
  * content.
  */
-export function unavailableIn(stanza: BinaryNode, { jid, lid }: OwnAddresses): WAMessage | undefined {
+export function unavailableIn(stanza: BinaryNode, { jid, lid }: OwnAccount): WAMessage | undefined {
   const { category, from = "", t } = stanza.attrs;
   const holds = (tag: string) => getBinaryNodeChildren(stanza, tag).length > 0;
   // What newsletters publish is encrypted for nobody, and what devices tell each other no phone hands on.
@@ -40,7 +40,7 @@ export function unavailableIn(stanza: BinaryNode, { jid, lid }: OwnAddresses): W
 /** The message that a stanza announces and whose content this device will never be given. */
 export function lostIn(
   stanza: BinaryNode,
-  own: OwnAddresses,
+  own: OwnAccount,
 ): { readonly message: WAMessage; readonly reason: UndecryptableReason } | undefined {
   const reason = LOST[typeOf(stanza) ?? ""];
   if (reason === undefined || getBinaryNodeChildren(stanza, "enc").length > 0) return undefined;
@@ -52,7 +52,7 @@ function typeOf(stanza: BinaryNode): string | undefined {
   return getBinaryNodeChild(stanza, "unavailable")?.attrs.type;
 }
 
-function decoded(stanza: BinaryNode, { jid, lid }: OwnAddresses): WAMessage | undefined {
+function decoded(stanza: BinaryNode, { jid, lid }: OwnAccount): WAMessage | undefined {
   try {
     return decodeMessageNode(stanza, jid, lid ?? "").fullMessage;
   } catch {

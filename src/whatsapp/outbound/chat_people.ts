@@ -1,4 +1,5 @@
 import { isJidGroup, isLidUser, jidNormalizedUser } from "@whiskeysockets/baileys";
+import { isOwn, person } from "../identities.ts";
 import type { ComposeContext } from "./composition.ts";
 
 /** Somebody in a group, as its server names them. */
@@ -33,9 +34,7 @@ export async function peopleOf(
   { socket, log }: Pick<ComposeContext, "socket" | "log">,
 ): Promise<ChatPeople> {
   const { account, identities } = socket;
-  const ownNames = [account.jid, account.lid].filter((jid) => jid !== null).map((jid) =>
-    jidNormalizedUser(jid)
-  );
+  const ownNames = person(account.jid, account.lid).names;
   const group = isJidGroup(chat)
     ? await socket.baileys.groupMetadata(chat).catch((error) => {
       log.warn({ err: error }, "a group's members could not be asked for");
@@ -47,11 +46,9 @@ export async function peopleOf(
 
   const namesOf = async (jid: string): Promise<string[]> => {
     const name = jidNormalizedUser(jid);
-    const member = members.find((member) => namesOfMember(member).includes(name));
+    const member = members.map(namesOfMember).find((names) => names.includes(name)) ?? [];
     const alias = ownNames.includes(name) ? ownNames : [await identities.aliasOf(name)];
-    return [...new Set([name, ...alias, ...(member ? namesOfMember(member) : [])])].filter((jid) =>
-      jid !== null
-    );
+    return [...new Set([name, ...alias, ...member])].filter((jid) => jid !== null);
   };
   const fitting = (names: readonly string[]) =>
     names.find((jid) => (isLidUser(jid) === true) === byLid) ?? names[0]!;
@@ -60,14 +57,12 @@ export async function peopleOf(
     own,
     namesOf,
     nameOf: async (jid) => fitting(await namesOf(jid)),
-    isOwn: (jid) => ownNames.includes(jidNormalizedUser(jid)),
+    isOwn: (jid) => isOwn(account, jid),
     ownIsAdmin: group &&
-      members.some((member) =>
-        !!member.admin && namesOfMember(member).some((name) => ownNames.includes(name))
-      ),
+      members.some(({ admin, id, phoneNumber, lid }) => !!admin && isOwn(account, id, phoneNumber, lid)),
   };
 }
 
-function namesOfMember({ id, phoneNumber, lid }: Member): string[] {
-  return [id, phoneNumber, lid].filter((jid) => jid !== undefined).map((jid) => jidNormalizedUser(jid));
+function namesOfMember({ id, phoneNumber, lid }: Member): readonly string[] {
+  return person(id, phoneNumber, lid).names;
 }

@@ -1,4 +1,4 @@
-import { isJidGroup, jidNormalizedUser } from "@whiskeysockets/baileys";
+import { isJidGroup } from "@whiskeysockets/baileys";
 import type { Id } from "../../contract/ids.ts";
 import { parseJson } from "../../contract/json.ts";
 import type { Message } from "../../contract/messages.ts";
@@ -183,8 +183,7 @@ export class Pacing {
   async #isToNew({ numberId, chat }: SendRecord, { identities, baileys }: Socket): Promise<boolean> {
     const { store, now } = this.#options;
     if (isJidGroup(chat)) return false;
-    const alias = await identities.aliasOf(chat);
-    const names = [jidNormalizedUser(chat), ...(alias === null ? [] : [alias])];
+    const names = await identities.namesOf(chat);
     if (await store.contacts.knows(numberId, names)) return false;
     return !(await holdsToken(baileys.authState.keys, names, now()));
   }

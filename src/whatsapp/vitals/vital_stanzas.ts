@@ -5,12 +5,7 @@
  */
 
 import { type BinaryNode, getBinaryNodeChild, jidDecode } from "@whiskeysockets/baileys";
-
-/** An account as its stanzas name it. */
-export interface OwnAddresses {
-  readonly jid: string;
-  readonly lid: string | null;
-}
+import type { OwnAccount } from "../identities.ts";
 
 /** How many of this device's prekeys the server has left: its answer to the question, or its complaint that they are few. */
 export function prekeyCountIn(stanza: BinaryNode): number | undefined {
@@ -28,7 +23,7 @@ export function prekeyCountIn(stanza: BinaryNode): number | undefined {
  *
  * @returns `undefined` when the stanza says nothing about the phone
  */
-export function phoneSeenIn(stanza: BinaryNode, own: OwnAddresses, nowMs: number): number | undefined {
+export function phoneSeenIn(stanza: BinaryNode, own: OwnAccount, nowMs: number): number | undefined {
   const { tag, attrs: { participant, from, t } } = stanza;
   if (getBinaryNodeChild(stanza, "pair-success") !== undefined) return nowMs;
   if (tag !== "message" && tag !== "receipt") return undefined;
@@ -45,7 +40,7 @@ export function phoneSeenIn(stanza: BinaryNode, own: OwnAddresses, nowMs: number
 /** Whether somebody else wrote the message that a stanza brings. */
 export function isMessageOfOthers(
   { tag, attrs: { participant, from } }: BinaryNode,
-  own: OwnAddresses,
+  own: OwnAccount,
 ): boolean {
   if (tag !== "message") return false;
   const user = jidDecode(participant ?? from)?.user;

@@ -3,9 +3,9 @@ import type { Logger } from "pino";
 import type { Store } from "../../store/store.ts";
 import type { Telemetry } from "../../telemetry.ts";
 import { unlessAborted } from "../../waiting.ts";
-import { person } from "../identities.ts";
+import { type OwnAccount, person } from "../identities.ts";
 import type { HealthWarning } from "../session/states.ts";
-import { isMessageOfOthers, type OwnAddresses, phoneSeenIn, prekeyCountIn } from "./vital_stanzas.ts";
+import { isMessageOfOthers, phoneSeenIn, prekeyCountIn } from "./vital_stanzas.ts";
 
 /** WhatsApp unlinks a companion whose phone was away for 14 days; this long before there is still time to fetch it. */
 const PHONE_UNSEEN_MS = 12 * 24 * 60 * 60_000;
@@ -98,7 +98,7 @@ export class Vitals {
   }
 
   /** A stanza came in. */
-  heard(stanza: BinaryNode, own: OwnAddresses): void {
+  heard(stanza: BinaryNode, own: OwnAccount): void {
     const nowMs = this.#options.now();
     this.#lastStanzaAtMs = nowMs;
     if (isMessageOfOthers(stanza, own)) this.#lastMessageAtMs = nowMs;
