@@ -5,7 +5,7 @@
  */
 
 import { proto } from "@whiskeysockets/baileys";
-import type { Content, ReadContent, SecretUse } from "./content.ts";
+import { about, type Content, type ReadContent, sealed, type SecretUse } from "./content.ts";
 
 const { ProtocolMessage, SecretEncryptedMessage } = proto.Message;
 
@@ -15,21 +15,19 @@ export function reaction({ key, text }: proto.Message.IReactionMessage): Content
     type: "REACTION",
     body: text ?? "",
     fields: { reaction: { emoji: text || null } },
-    ...(key?.id ? { target: { field: "reaction", key, turned: true } } : {}),
+    ...about("reaction", key, { turned: true }),
   };
 }
 
 /** A sign that is encrypted with the secret of its message, as in communities. */
-export function sealedReaction(
-  { targetMessageKey: key, encPayload, encIv }: proto.Message.IEncReactionMessage,
-): Content {
-  const target = key?.id ? { target: { field: "reaction", key } } : {};
+export function sealedReaction(message: proto.Message.IEncReactionMessage): Content {
+  const target = about("reaction", message.targetMessageKey);
   return {
     type: "REACTION",
     body: "",
     fields: { reaction: { emoji: null, encrypted: true } },
     ...target,
-    ...sealed("Enc Reaction", encPayload, encIv, (plaintext) => ({
+    ...sealed("Enc Reaction", message, (plaintext) => ({
       ...reaction({ ...proto.Message.ReactionMessage.decode(plaintext), key: null }),
       ...target,
     })),
@@ -65,10 +63,8 @@ function edit(
 }
 
 /** An edit that is encrypted with the secret of its message. */
-export function sealedEdit(
-  { targetMessageKey: key, encPayload, encIv, secretEncType }: proto.Message.ISecretEncryptedMessage,
-  read: ReadContent,
-): Content {
+export function sealedEdit(message: proto.Message.ISecretEncryptedMessage, read: ReadContent): Content {
+  const { targetMessageKey: key, secretEncType } = message;
   const use: SecretUse | undefined = secretEncType === SecretEncryptedMessage.SecretEncType.MESSAGE_EDIT
     ? "Message Edit"
     : secretEncType === SecretEncryptedMessage.SecretEncType.EVENT_EDIT
@@ -82,7 +78,7 @@ export function sealedEdit(
     body: "",
     fields: { edit: { type: null, encrypted: true } },
     target: { field: "edit", key },
-    ...sealed(use, encPayload, encIv, (plaintext) => edit(key, editedIn(use, plaintext), read)),
+    ...sealed(use, message, (plaintext) => edit(key, editedIn(use, plaintext), read)),
   };
 }
 
@@ -103,24 +99,21 @@ export function comment(
 ): Content {
   return {
     ...(read(message) ?? { type: "UNKNOWN", body: "", protoName: "commentMessage" }),
-    ...(key?.id ? { target: { field: "comment", key } } : {}),
+    ...about("comment", key),
   };
 }
 
 /** The same, encrypted with the secret of that message. */
-export function sealedComment(
-  { targetMessageKey: key, encPayload, encIv }: proto.Message.IEncCommentMessage,
-  read: ReadContent,
-): Content {
+export function sealedComment(message: proto.Message.IEncCommentMessage, read: ReadContent): Content {
+  const { targetMessageKey: key } = message;
   return {
     type: "UNKNOWN",
     body: "",
     protoName: "encCommentMessage",
-    ...(key?.id ? { target: { field: "comment", key } } : {}),
+    ...about("comment", key),
     ...sealed(
       "Enc Comment",
-      encPayload,
-      encIv,
+      message,
       (plaintext) =>
         comment({ message: proto.Message.decode(plaintext), targetMessageKey: key ?? null }, read),
     ),
@@ -134,7 +127,7 @@ export function pin({ key, type }: proto.Message.IPinInChatMessage): Content {
     type: "PIN",
     body: "",
     fields: { pin: { pinned } },
-    ...(key?.id ? { target: { field: "pin", key } } : {}),
+    ...about("pin", key),
   };
 }
 
@@ -145,15 +138,6 @@ export function keep({ key, keepType }: proto.Message.IKeepInChatMessage): Conte
     type: "KEEP",
     body: "",
     fields: { keep: { kept } },
-    ...(key?.id ? { target: { field: "keep", key } } : {}),
+    ...about("keep", key),
   };
-}
-
-function sealed(
-  use: SecretUse,
-  payload: Uint8Array | null | undefined,
-  iv: Uint8Array | null | undefined,
-  open: (plaintext: Uint8Array) => Content,
-): Pick<Content, "sealed"> {
-  return payload && iv ? { sealed: { use, payload, iv, open } } : {};
 }

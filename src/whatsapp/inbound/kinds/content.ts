@@ -71,6 +71,24 @@ export type ReadContent = (message: proto.IMessage | null | undefined) => Conten
 /** Reads one kind of message; `undefined` when no person wrote it. */
 export type ReadKind<T> = (message: T, read: ReadContent) => Content | undefined;
 
+/** What a message is about, told in `field`; nothing when its key names no message. */
+export function about(
+  field: string,
+  key: proto.IMessageKey | null | undefined,
+  options: Pick<Target, "turned"> = {},
+): Pick<Content, "target"> {
+  return key?.id ? { target: { field, key, ...options } } : {};
+}
+
+/** What is sealed in a message; nothing when a part of it is missing. */
+export function sealed(
+  use: SecretUse,
+  { encPayload, encIv }: { encPayload?: Uint8Array | null; encIv?: Uint8Array | null },
+  open: Sealed["open"],
+): Pick<Content, "sealed"> {
+  return encPayload && encIv ? { sealed: { use, payload: encPayload, iv: encIv, open } } : {};
+}
+
 /** A number of the protocol, which may be a 64-bit one; `undefined` when it is absent or zero. */
 export function numberOf(value: number | { toString(): string } | null | undefined): number | undefined {
   return Number(value ?? 0) || undefined;

@@ -6,7 +6,7 @@
 
 import { proto } from "@whiskeysockets/baileys";
 import { backendAddress } from "../../../contract/addresses.ts";
-import { type Content, countOf, firstText, momentOf, numberOf } from "./content.ts";
+import { about, type Content, countOf, firstText, momentOf, numberOf, sealed } from "./content.ts";
 import { placeOf, placeText } from "./places.ts";
 
 /** An invitation to a group. */
@@ -51,29 +51,19 @@ export function event(message: proto.Message.IEventMessage): Content {
 
 /** Whether somebody comes to an event, encrypted with the secret of that. */
 export function eventReply(message: proto.Message.IEncEventResponseMessage): Content {
-  const { eventCreationMessageKey: key, encPayload, encIv } = message;
   const content = (answer: string | null, guests: number): Content => ({
     type: "EVENT_REPLY",
     body: answer ?? "",
     fields: { eventReply: { answer, guests } },
-    ...(key?.id ? { target: { field: "eventReply", key } } : {}),
+    ...about("eventReply", message.eventCreationMessageKey),
   });
   return {
     ...content(null, 0),
-    ...(encPayload && encIv
-      ? {
-        sealed: {
-          use: "Event Response",
-          payload: encPayload,
-          iv: encIv,
-          open: (plaintext) => {
-            const { response, extraGuestCount } = proto.Message.EventResponseMessage.decode(plaintext);
-            const answer = proto.Message.EventResponseMessage.EventResponseType[response ?? 0];
-            return content(answer ?? null, countOf(extraGuestCount));
-          },
-        },
-      }
-      : {}),
+    ...sealed("Event Response", message, (plaintext) => {
+      const { response, extraGuestCount } = proto.Message.EventResponseMessage.decode(plaintext);
+      const answer = proto.Message.EventResponseMessage.EventResponseType[response ?? 0];
+      return content(answer ?? null, countOf(extraGuestCount));
+    }),
   };
 }
 

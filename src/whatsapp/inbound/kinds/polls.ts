@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { proto } from "@whiskeysockets/baileys";
-import { type Content, countOf, type ReadContent } from "./content.ts";
+import { about, type Content, countOf, type ReadContent, sealed } from "./content.ts";
 
 /** A question with answers to choose from; `selectableCount` 0: as many as there are. */
 export function poll(message: proto.Message.IPollCreationMessage): Content {
@@ -35,20 +35,11 @@ export function pollVote(message: proto.Message.IPollUpdateMessage, read: ReadCo
     type: "POLL_VOTE",
     body: options?.join(", ") ?? "",
     fields: { pollVote: { options } },
-    ...(key?.id ? { target: { field: "pollVote", key, turned: true } } : {}),
+    ...about("pollVote", key, { turned: true }),
   });
   return {
     ...content(null),
-    ...(vote?.encPayload && vote.encIv
-      ? {
-        sealed: {
-          use: "Poll Vote",
-          payload: vote.encPayload,
-          iv: vote.encIv,
-          open: (plaintext, about) => content(chosen(plaintext, read(about))),
-        },
-      }
-      : {}),
+    ...sealed("Poll Vote", vote ?? {}, (plaintext, poll) => content(chosen(plaintext, read(poll)))),
   };
 }
 
@@ -57,10 +48,10 @@ export function pollVote(message: proto.Message.IPollUpdateMessage, read: ReadCo
  *
  * @throws {RangeError} when the poll does not have it, or is none
  */
-function chosen(plaintext: Uint8Array, about: Content | undefined): string[] {
+function chosen(plaintext: Uint8Array, poll: Content | undefined): string[] {
   const { selectedOptions } = proto.Message.PollVoteMessage.decode(plaintext);
   const hashes = new Set(selectedOptions.map((hash) => Buffer.from(hash).toString("hex")));
-  const { options } = about?.fields?.poll as { options: string[] } | undefined ?? {};
+  const { options } = poll?.fields?.poll as { options: string[] } | undefined ?? {};
   const names = options?.filter((option) => hashes.has(createHash("sha256").update(option).digest("hex")));
   if (names?.length !== hashes.size) {
     throw new RangeError("Cannot name what a vote has chosen as it is no option of its poll");
