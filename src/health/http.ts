@@ -58,8 +58,9 @@ export interface HttpServerOptions {
 }
 
 /**
- * Answers machines that watch the worker, or fetch what it keeps for them: GET and HEAD, one request a connection, nothing that a client sends but path and
- * token is looked at. A port that is taken stops nobody: it is said once, and tried again until it is free.
+ * Answers machines that watch the worker, or fetch what it keeps for them: GET and HEAD, one request a connection, nothing
+ * that a client sends but path and token is looked at. A port that is taken stops nobody: it is said once, and tried again
+ * until it is free.
  */
 export class HttpServer {
   readonly #options: HttpServerOptions;
@@ -177,20 +178,20 @@ export class HttpServer {
     const { token, log } = this.#options;
     if (token !== undefined && !isBearer(headers.authorization, token)) {
       response.setHeader("WWW-Authenticate", 'Bearer realm="whatsapp-worker"');
-      return text(401, "Show HTTP_TOKEN as 'Authorization: Bearer TOKEN'");
+      return textAnswer(401, "Show HTTP_TOKEN as 'Authorization: Bearer TOKEN'");
     }
     const path = url.replace(/\?.*$/s, "");
     const page = this.#page(path);
-    if (page === undefined) return text(404, `There is nothing here but ${this.#paths.join(", ")}`);
+    if (page === undefined) return textAnswer(404, `There is nothing here but ${this.#paths.join(", ")}`);
     if (method !== "GET" && method !== "HEAD") {
       response.setHeader("Allow", "GET, HEAD");
-      return text(405, "Only GET and HEAD are answered");
+      return textAnswer(405, "Only GET and HEAD are answered");
     }
     try {
       return await page();
     } catch (err) {
       log.error({ path, err }, "a request of a machine could not be answered");
-      return text(503, "The worker cannot tell: its log says why");
+      return textAnswer(503, "The worker cannot tell: its log says why");
     }
   }
 
@@ -201,7 +202,7 @@ export class HttpServer {
     if (folder === undefined) return undefined;
     if (this.#opening + this.#sending.size >= MOST_FILES) {
       return () =>
-        Promise.resolve({ ...text(503, "Too many files are being sent"), headers: { "Retry-After": 5 } });
+        Promise.resolve({ ...textAnswer(503, "Too many files are being sent"), headers: { "Retry-After": 5 } });
     }
     return async () => {
       this.#opening++;
@@ -214,7 +215,8 @@ export class HttpServer {
   }
 }
 
-function text(status: number, sentence: string): Answer {
+/** A sentence for whoever asked. */
+export function textAnswer(status: number, sentence: string): Answer {
   return { status, contentType: "text/plain; charset=utf-8", body: `${sentence}\n` };
 }
 

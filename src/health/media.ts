@@ -1,6 +1,6 @@
 import type { StoredMedia } from "../store/media.ts";
 import type { Store } from "../store/store.ts";
-import type { Answer, Folder } from "./http.ts";
+import { type Folder, textAnswer } from "./http.ts";
 
 /** How long a client that came too early does well to wait. */
 const RETRY_AFTER_S = 5;
@@ -24,13 +24,18 @@ const ACTIVE =
 export function mediaFolder({ media }: Pick<Store, "media">): Folder {
   return async (id) => {
     const found = await media.find(id);
-    if (found === undefined) return text(404, "There is no such medium, or it is not kept any more");
+    if (found === undefined) return textAnswer(404, "There is no such medium, or it is not kept any more");
     if (found.status === "PENDING") {
-      return { ...text(409, "The medium is still being fetched"), headers: { "Retry-After": RETRY_AFTER_S } };
+      return {
+        ...textAnswer(409, "The medium is still being fetched"),
+        headers: { "Retry-After": RETRY_AFTER_S },
+      };
     }
-    if (found.status === "FAILED") return text(410, found.error ?? "The medium could not be had");
+    if (found.status === "FAILED") return textAnswer(410, found.error ?? "The medium could not be had");
     const file = await media.files.open(id);
-    if (file === undefined) return text(410, "The medium was published itself, or is not kept any more");
+    if (file === undefined) {
+      return textAnswer(410, "The medium was published itself, or is not kept any more");
+    }
     return {
       status: 200,
       contentType: contentTypeOf(found),
@@ -53,8 +58,4 @@ function headersOf({ id, fileName = id }: StoredMedia): Record<string, string> {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
   };
-}
-
-function text(status: number, sentence: string): Answer {
-  return { status, contentType: "text/plain; charset=utf-8", body: `${sentence}\n` };
 }
