@@ -3,10 +3,9 @@
 import { Buffer } from "node:buffer";
 import type { WAMessageKey } from "@whiskeysockets/baileys";
 import type { MediaRecord } from "../../store/media.ts";
+import { isThumbnail } from "../media/thumbnail.ts";
 import type { MediaContent } from "./content.ts";
 
-/** Larger ones are no thumbnails, and would travel with every message. */
-const LARGEST_THUMBNAIL_BYTES = 64 * 1024;
 /** No file system takes a longer name, nor is any type longer; in characters. */
 const LONGEST_NAME = 255;
 /** In characters, of which paths have some 200. */
@@ -114,6 +113,5 @@ function counts(said: Record<string, unknown>, names: readonly string[]): Record
 }
 
 function thumbnailOf(value: unknown): string | null {
-  const isJpeg = value instanceof Uint8Array && value[0] === 0xff && value[1] === 0xd8;
-  return isJpeg && value.length <= LARGEST_THUMBNAIL_BYTES ? Buffer.from(value).toString("base64") : null;
+  return value instanceof Uint8Array && isThumbnail(value) ? Buffer.from(value).toString("base64") : null;
 }

@@ -2,7 +2,7 @@ import type { LookupAddress } from "node:dns";
 import { lookup } from "node:dns/promises";
 import ipaddr from "ipaddr.js";
 import { unlessAborted } from "../../waiting.ts";
-import { MediaFailure } from "./failure.ts";
+import { MediaFailure, urlRefused } from "./failure.ts";
 
 /** All addresses of a name, as the machine's resolver has them. */
 export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>;
@@ -40,14 +40,14 @@ export class AddressGuard {
     { trusted = false, signal }: { trusted?: boolean; signal: AbortSignal },
   ): Promise<readonly LookupAddress[]> {
     if (url.protocol !== "http:" && url.protocol !== "https:") {
-      throw refused(`has to start with http:// or https://`);
+      throw urlRefused("has to start with http:// or https://");
     }
-    if (url.username !== "" || url.password !== "") throw refused("must not hold a user or password");
+    if (url.username !== "" || url.password !== "") throw urlRefused("must not hold a user or password");
     const addresses = await this.#lookUp(url, signal);
     const open = trusted || this.#allowed.has(url.hostname) ||
       this.#allowed.has(`${url.hostname}:${portOf(url)}`);
     if (!open && !addresses.every(({ address }) => isPublic(address))) {
-      throw refused(
+      throw urlRefused(
         `names '${url.host}', which is at a private address: the operator can allow it in MEDIA_ALLOW_HOSTS`,
       );
     }
@@ -77,7 +77,7 @@ export function isPublic(address: string): boolean {
 }
 
 /** The port that a URL leads to, written or not. */
-export function portOf({ port, protocol }: URL): number {
+function portOf({ port, protocol }: URL): number {
   return port === "" ? protocol === "https:" ? 443 : 80 : Number(port);
 }
 
@@ -85,10 +85,6 @@ export function portOf({ port, protocol }: URL): number {
 function canonical(host: string): string {
   const port = /:\d+$/.exec(host)?.[0] ?? "";
   return new URL(`http://${host}`).hostname + port;
-}
-
-function refused(why: string): MediaFailure {
-  return new MediaFailure("media_url_refused", `mediaUrl ${why}`);
 }
 
 function unresolved(hostname: string, cause?: unknown): MediaFailure {

@@ -36,3 +36,13 @@ export class MediaFailure extends Error {
     this.retryable = options.retryable ?? false;
   }
 }
+
+/** A medium with more bytes than the operator lets it have. */
+export function tooLarge(maxBytes: number): MediaFailure {
+  return new MediaFailure("media_too_large", `The medium is larger than ${maxBytes} bytes (MEDIA_MAX_SIZE)`);
+}
+
+/** A `mediaUrl` that is not followed; `why` completes "mediaUrl …". */
+export function urlRefused(why: string): MediaFailure {
+  return new MediaFailure("media_url_refused", `mediaUrl ${why}`);
+}

@@ -31,7 +31,7 @@ export interface MediaLimits {
 }
 
 /** Why a medium is given up. */
-export type MediaFailure = "no_key" | "too_large" | "not_found" | "given_up";
+export type GiveUpCode = "no_key" | "too_large" | "not_found" | "given_up";
 
 /** Options of {@link MediaFetching}. */
 export interface MediaFetchingOptions {
@@ -81,7 +81,7 @@ export class MediaFetching {
   }
 
   /** Gives a medium up, and says why. */
-  async giveUp(media: StoredMedia, code: MediaFailure, error: string): Promise<void> {
+  async giveUp(media: StoredMedia, code: GiveUpCode, error: string): Promise<void> {
     await this.#settle(media, { status: "FAILED", error }, { code, error });
   }
 

@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { LookupAddress } from "node:dns";
 import type { AddressGuard } from "./address_guard.ts";
 import { whenAborted } from "../../waiting.ts";
-import { MediaFailure } from "./failure.ts";
+import { MediaFailure, tooLarge } from "./failure.ts";
 import { webRequest } from "./web_request.ts";
 
 const MAX_REDIRECTS = 5;
@@ -254,10 +254,6 @@ const CERTIFICATES: readonly (readonly [RegExp, string])[] = [
     "DENO_CERT in the worker's environment",
   ],
 ];
-
-function tooLarge(maxBytes: number): MediaFailure {
-  return new MediaFailure("media_too_large", `The medium is larger than ${maxBytes} bytes (MEDIA_MAX_SIZE)`);
-}
 
 function failed(
   url: URL,

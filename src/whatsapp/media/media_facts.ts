@@ -5,8 +5,6 @@ import { type Dimensions, Mp4Reader } from "./mp4_facts.ts";
 
 /** How much of a sound is listened to. */
 const LISTENED_BYTES = 16 * 1024 * 1024;
-/** The most a thumbnail may have: it travels within the message. */
-const THUMBNAIL_BYTES = 64 * 1024;
 
 /** How large a picture is shown, when its first bytes say so. */
 export function dimensionsOf(head: Uint8Array): Dimensions | undefined {
@@ -23,12 +21,6 @@ export function dimensionsOf(head: Uint8Array): Dimensions | undefined {
 /** Whether a WebP picture moves (its `VP8X` header). */
 export function isAnimatedWebp(head: Uint8Array): boolean {
   return Buffer.from(head.subarray(12, 16)).toString("latin1") === "VP8X" && ((head[20] ?? 0) & 0x02) !== 0;
-}
-
-/** Whether bytes are a JPEG picture small enough to travel within a message. */
-export function isThumbnail(bytes: Uint8Array): boolean {
-  const isJpeg = bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff;
-  return isJpeg && bytes.length <= THUMBNAIL_BYTES;
 }
 
 /** What was learnt of a sound or video. */

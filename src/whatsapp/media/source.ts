@@ -1,7 +1,7 @@
 import { AddressGuard } from "./address_guard.ts";
 import { decodeBase64 } from "./base64.ts";
 import { readDataUrl } from "./data_url.ts";
-import { MediaFailure } from "./failure.ts";
+import { tooLarge, urlRefused } from "./failure.ts";
 import { guardedFetch, type TrustedOrigin } from "./guarded_fetch.ts";
 
 /** Where media come from. */
@@ -70,7 +70,7 @@ export class MediaSources {
 
   #located(text: string): { url: URL; trusted?: TrustedOrigin } {
     if (/^https?:\/\//i.test(text)) {
-      if (!URL.canParse(text)) throw refused("is no URL");
+      if (!URL.canParse(text)) throw urlRefused("is no URL");
       return { url: new URL(text) };
     }
     const { backendUrl, backendKey } = this.#options;
@@ -78,7 +78,7 @@ export class MediaSources {
     // Parsers drop control characters and take a backslash for a slash: what looks like a path would name a host.
     const isPath = !/^(?:[a-z][a-z0-9+.-]*:|\/\/)/i.test(text) && !/[\p{Cc}\\]/u.test(text);
     const url = isPath && URL.canParse(text, base) ? new URL(text, base) : undefined;
-    if (url?.origin !== base.origin) throw refused("is no path relative to BACKEND_API_URL");
+    if (url?.origin !== base.origin) throw urlRefused("is no path relative to BACKEND_API_URL");
     const headers: TrustedOrigin["headers"] = backendKey === ""
       ? {}
       : { authorization: `Bearer ${backendKey}`, "x-api-key": backendKey };
@@ -90,12 +90,7 @@ async function* upTo(pieces: Iterable<Uint8Array>, maxBytes: number): AsyncGener
   let bytes = 0;
   for (const piece of pieces) {
     bytes += piece.length;
-    if (bytes > maxBytes) {
-      throw new MediaFailure(
-        "media_too_large",
-        `The medium is larger than ${maxBytes} bytes (MEDIA_MAX_SIZE)`,
-      );
-    }
+    if (bytes > maxBytes) throw tooLarge(maxBytes);
     yield piece;
   }
 }
@@ -108,8 +103,4 @@ function fileNameOf({ pathname }: URL): string | undefined {
     // It holds a % that escapes nothing.
     return last;
   }
-}
-
-function refused(why: string): MediaFailure {
-  return new MediaFailure("media_url_refused", `mediaUrl ${why}`);
 }

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { proto } from "@whiskeysockets/baileys";
 import type { Message } from "../../contract/messages.ts";
 import { MediaFailure } from "../media/failure.ts";
-import { isThumbnail } from "../media/media_facts.ts";
+import { isThumbnail } from "../media/thumbnail.ts";
 import { isOpus, isPlayed, type MediaKind } from "../media/media_type.ts";
 import type { SentMedium } from "../media/outgoing.ts";
 import { type ComposeContext, type Composition, Unsendable } from "./composition.ts";

@@ -3,7 +3,6 @@ import { randomBytes } from "node:crypto";
 import {
   dimensionsOf,
   isAnimatedWebp,
-  isThumbnail,
   type PlayingFacts,
   playingProbe,
 } from "../../../src/whatsapp/media/media_facts.ts";
@@ -31,15 +30,6 @@ Deno.test("isAnimatedWebp() knows the stickers that move", () => {
   assert.equal(isAnimatedWebp(SAMPLES["moving.webp"]), true);
   assert.equal(isAnimatedWebp(SAMPLES["sticker.webp"]), false);
   assert.equal(isAnimatedWebp(SAMPLES["dot.png"]), false);
-});
-
-Deno.test("isThumbnail() takes small JPEG pictures alone", () => {
-  assert.equal(isThumbnail(SAMPLES["photo.jpg"]), true);
-  assert.equal(isThumbnail(SAMPLES["dot.png"]), false);
-  const large = new Uint8Array(64 * 1024 + 1);
-  large.set(SAMPLES["photo.jpg"]);
-  assert.equal(isThumbnail(large), false);
-  assert.equal(isThumbnail(new Uint8Array()), false);
 });
 
 Deno.test("playingProbe() learns how long what has passed plays", async () => {
