@@ -295,7 +295,6 @@ export function buildParts(options: WorkerOptions, database: Database) {
     now,
     newId,
     telemetry,
-    log,
   });
   const chatActions = new ChatActions({
     store,

@@ -39,3 +39,19 @@ export async function every(
     if (!signal.aborted) await work();
   }
 }
+
+/** What timers can wait for: one that is set for longer ends at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** The end of a wait. Disposed of before, it leaves no timer behind. */
+export interface Deadline extends Disposable {
+  /** Aborts when the time is up. */
+  readonly signal: AbortSignal;
+}
+
+/** A deadline in `ms` from now. */
+export function deadlineIn(ms: number): Deadline {
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(), Math.min(Math.max(0, ms), LONGEST_TIMER_MS));
+  return { signal: over.signal, [Symbol.dispose]: () => clearTimeout(timer) };
+}

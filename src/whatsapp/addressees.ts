@@ -9,7 +9,7 @@ import {
 import { phoneOfJid } from "../contract/addresses.ts";
 import type { Names } from "../store/recipients.ts";
 import { refusalCodeOf } from "./chats/failures.ts";
-import { Unsendable } from "./outbound/composition.ts";
+import { Unsendable } from "./outbound/failures.ts";
 import { GROUP_ADMINS_ONLY, NOT_ON_WHATSAPP, refusalOf } from "./outbound/refusals.ts";
 import { isOwn } from "./identities.ts";
 import type { Socket } from "./socket/socket.ts";

@@ -7,17 +7,7 @@ import { type Names, type Reached, tallied, type Tally } from "../store/recipien
 import type { Store } from "../store/store.ts";
 import type { Telemetry } from "../telemetry.ts";
 import { following } from "./inbound/keeping.ts";
-import type { FailureCode } from "./outbound/failure_codes.ts";
-
-/** Why a send failed, for the backend. */
-export interface SendFailure {
-  readonly code: FailureCode;
-  readonly error: string;
-  /** The same command, sent again, may succeed. */
-  readonly retryable: boolean;
-  /** It will not before this moment, in ms since the epoch. */
-  readonly retryAt?: number;
-}
+import type { SendFailure } from "./outbound/failures.ts";
 
 /** What is known of messages: the server has them, or the people they are for have done something with them. */
 export interface News {

@@ -5,7 +5,8 @@ import { Database } from "../../src/store/database.ts";
 import type { SendRecord } from "../../src/store/ledger.ts";
 import type { Names, Reached } from "../../src/store/recipients.ts";
 import { makeStore } from "../../src/store/store.ts";
-import { type News, Receipts, type SendFailure } from "../../src/whatsapp/receipts.ts";
+import type { SendFailure } from "../../src/whatsapp/outbound/failures.ts";
+import { type News, Receipts } from "../../src/whatsapp/receipts.ts";
 import { receiptsOf } from "../../src/whatsapp/receipt_stanzas.ts";
 
 const RECORD: SendRecord = {

@@ -3,7 +3,6 @@ import type { Logger } from "pino";
 import type { Store } from "../../store/store.ts";
 import type { AddressGuard } from "../media/address_guard.ts";
 import type { OutgoingMedia } from "../media/outgoing.ts";
-import type { SendFailure } from "../receipts.ts";
 import type { Socket } from "../socket/socket.ts";
 
 /** What messages are made with, beside their commands. */
@@ -28,15 +27,4 @@ export interface Composition {
   readonly message: proto.IMessage;
   /** What the backend should know of it although it goes out, as fields of its `SENT`. */
   readonly remarks?: Readonly<Record<string, unknown>>;
-}
-
-/** A message that cannot be made, in the backend's words. */
-export class Unsendable extends Error {
-  override readonly name = "Unsendable";
-  readonly failure: SendFailure;
-
-  constructor(failure: SendFailure) {
-    super(failure.error);
-    this.failure = failure;
-  }
 }

@@ -1,6 +1,7 @@
 import { isJidGroup, proto } from "@whiskeysockets/baileys";
 import type { Message } from "../../contract/messages.ts";
-import { type ComposeContext, Unsendable } from "./composition.ts";
+import type { ComposeContext } from "./composition.ts";
+import { Unsendable } from "./failures.ts";
 import { targetIn } from "./targets.ts";
 
 /**

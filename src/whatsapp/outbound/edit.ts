@@ -1,7 +1,8 @@
 import { proto } from "@whiskeysockets/baileys";
 import type { Message } from "../../contract/messages.ts";
 import { partOf } from "../message_parts.ts";
-import { type ComposeContext, Unsendable } from "./composition.ts";
+import type { ComposeContext } from "./composition.ts";
+import { Unsendable } from "./failures.ts";
 import { inContext } from "./context_info.ts";
 import { targetIn } from "./targets.ts";
 

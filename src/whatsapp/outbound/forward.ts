@@ -2,7 +2,8 @@ import { proto } from "@whiskeysockets/baileys";
 import type { Message } from "../../contract/messages.ts";
 import { knownMessage } from "../known_messages.ts";
 import { partOf } from "../message_parts.ts";
-import { type ComposeContext, Unsendable } from "./composition.ts";
+import type { ComposeContext } from "./composition.ts";
+import { Unsendable } from "./failures.ts";
 import { unknownMessage } from "./targets.ts";
 
 /** What people hand on. A live location, a vote or an invitation is no one else's. */

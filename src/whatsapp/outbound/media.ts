@@ -5,7 +5,8 @@ import { MediaFailure } from "../media/failure.ts";
 import { isThumbnail } from "../media/thumbnail.ts";
 import { isOpus, isPlayed, type MediaKind } from "../media/media_type.ts";
 import type { SentMedium } from "../media/outgoing.ts";
-import { type ComposeContext, type Composition, Unsendable } from "./composition.ts";
+import type { ComposeContext, Composition } from "./composition.ts";
+import { Unsendable } from "./failures.ts";
 import { inContext } from "./context_info.ts";
 
 type MediaCommand = Message<MediaKind>;

@@ -1,5 +1,5 @@
 import { isJidGroup } from "@whiskeysockets/baileys";
-import type { SendFailure } from "../receipts.ts";
+import type { SendFailure } from "./failures.ts";
 
 /** Nobody has this number on WhatsApp. */
 export const NOT_ON_WHATSAPP: SendFailure = {

@@ -2,7 +2,8 @@ import { isJidGroup, type proto } from "@whiskeysockets/baileys";
 import type { MessageReference } from "../../contract/commands.ts";
 import { type KnownMessage, knownMessage } from "../known_messages.ts";
 import { type ChatPeople, peopleOf } from "./chat_people.ts";
-import { type ComposeContext, Unsendable } from "./composition.ts";
+import type { ComposeContext } from "./composition.ts";
+import { Unsendable } from "./failures.ts";
 
 /** A message that is acted on: what it is called in its chat, and what it is if the worker knows. */
 export interface Target {

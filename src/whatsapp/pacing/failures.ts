@@ -1,4 +1,4 @@
-import type { SendFailure } from "../receipts.ts";
+import type { SendFailure } from "../outbound/failures.ts";
 import type { PaceReason } from "./rules.ts";
 
 const CAUSES: Readonly<Record<PaceReason, string>> = {

@@ -7,7 +7,7 @@ import type { Span } from "../../store/handovers.ts";
 import type { SendRecord } from "../../store/ledger.ts";
 import type { Store } from "../../store/store.ts";
 import type { Telemetry } from "../../telemetry.ts";
-import type { SendFailure } from "../receipts.ts";
+import type { SendFailure } from "../outbound/failures.ts";
 import type { Session } from "../session/session.ts";
 import type { Socket } from "../socket/socket.ts";
 import { expiredOfPace, restrictedTooLong } from "./failures.ts";

@@ -1,3 +1,4 @@
+import { deadlineIn } from "../../waiting.ts";
 import type { Session } from "./session.ts";
 
 /** Resolves with true once `session` is connected; with false at `untilMs`, or when `signal` aborts or it has no way to get there. */
@@ -7,11 +8,6 @@ export async function isConnectedBy(
   { now, signal }: { now: () => number; signal: AbortSignal },
 ): Promise<boolean> {
   if (session.state === "connected") return true;
-  const patience = new AbortController();
-  const timer = setTimeout(() => patience.abort(), Math.max(0, untilMs - now()));
-  try {
-    return await session.connected(AbortSignal.any([patience.signal, signal]));
-  } finally {
-    clearTimeout(timer);
-  }
+  using patience = deadlineIn(untilMs - now());
+  return await session.connected(AbortSignal.any([patience.signal, signal]));
 }

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { EventOptions } from "../../announcer.ts";
 import type { Statement } from "../../store/database.ts";
 import type { PairingMethod, SessionRecord } from "../../store/session_records.ts";
+import { deadlineIn } from "../../waiting.ts";
 import { CredentialsUnreadable, loadCreds } from "../signal/auth_state.ts";
 import type { Invitation } from "../pairing/pairing.ts";
 import { Run, type RunContext } from "./run.ts";
@@ -197,13 +198,8 @@ export class Session {
     sinceMs: number,
     { patienceMs, signal }: { readonly patienceMs: number; readonly signal: AbortSignal },
   ): Promise<number | undefined> {
-    const patience = new AbortController();
-    const timer = setTimeout(() => patience.abort(), patienceMs);
-    try {
-      return await this.#standing.vitals.timelockUntilMs(sinceMs, AbortSignal.any([patience.signal, signal]));
-    } finally {
-      clearTimeout(timer);
-    }
+    using patience = deadlineIn(patienceMs);
+    return await this.#standing.vitals.timelockUntilMs(sinceMs, AbortSignal.any([patience.signal, signal]));
   }
 
   /** Closes a session nobody pairs, however its sockets come and go. */

@@ -9,8 +9,8 @@ import { makeStore } from "../../../src/store/store.ts";
 import { Identities } from "../../../src/whatsapp/identities.ts";
 import { AddressGuard } from "../../../src/whatsapp/media/address_guard.ts";
 import { compose } from "../../../src/whatsapp/outbound/compose.ts";
-import { type ComposeContext, Unsendable } from "../../../src/whatsapp/outbound/composition.ts";
-import type { SendFailure } from "../../../src/whatsapp/receipts.ts";
+import type { ComposeContext } from "../../../src/whatsapp/outbound/composition.ts";
+import { type SendFailure, Unsendable } from "../../../src/whatsapp/outbound/failures.ts";
 import { MemoryAuth } from "../../stand_in/memory_auth.ts";
 
 export const OWN = { jid: "221771234567@s.whatsapp.net", lid: "100000000000001@lid" };
