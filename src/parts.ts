@@ -1,4 +1,3 @@
-import type { Logger } from "pino";
 import { Announcer } from "./announcer.ts";
 import { Answers } from "./answers.ts";
 import { Connection } from "./broker/connection.ts";
@@ -16,7 +15,6 @@ import { SharedChannel } from "./broker/shared_channel.ts";
 import { declareTopology, type TopologyOptions } from "./broker/shared_topology.ts";
 import { readTlsFiles } from "./broker/tls.ts";
 import { SessionWiring } from "./broker/session_wiring.ts";
-import type { Settings } from "./config/load.ts";
 import { watchDisk, whileWritable } from "./disk_gate.ts";
 import { HttpServer } from "./health/http.ts";
 import { mediaFolder } from "./health/media.ts";
@@ -27,90 +25,19 @@ import { Readiness } from "./health/readiness.ts";
 import { Reporter } from "./health/reporter.ts";
 import { workerStatus } from "./health/worker_status.ts";
 import { Intake } from "./intake.ts";
+import { buildSending } from "./sending.ts";
 import { Database } from "./store/database.ts";
 import { makeStore } from "./store/store.ts";
 import { ConnectGate } from "./whatsapp/session/connect_gate.ts";
-import { type ActionTimings, ChatActions } from "./whatsapp/chats/chat_actions.ts";
 import { Inbound } from "./whatsapp/inbound/inbound.ts";
-import { AddressGuard } from "./whatsapp/media/address_guard.ts";
-import { OutgoingMedia } from "./whatsapp/media/outgoing.ts";
-import { Pacing } from "./whatsapp/pacing/pacing.ts";
-import type { Pace } from "./whatsapp/pacing/rules.ts";
-import { Sender } from "./whatsapp/outbound/sender.ts";
-import type { ProbeTimings } from "./whatsapp/vitals/probe.ts";
-import { MediaFetcher, type MediaTimings } from "./whatsapp/media/fetcher.ts";
+import { MediaFetcher } from "./whatsapp/media/fetcher.ts";
 import { Receipts } from "./whatsapp/receipts.ts";
 import { Sessions } from "./whatsapp/session/sessions.ts";
 import { WebVersions } from "./whatsapp/session/web_version.ts";
+import type { WorkerOptions } from "./worker_options.ts";
 
 /** More sessions than any worker has. */
 const NO_ROOM_LOAD = 1_000_000;
-
-/** What a worker is made of; time and chance come from outside so that tests need no patching. */
-export interface WorkerOptions {
-  readonly settings: Settings;
-  readonly version: string;
-  readonly log: Logger;
-  /** Faults of the process that nobody handled, since its start. @default none are counted */
-  readonly unhandledFaults?: () => number;
-  /** @default Date.now */
-  readonly now?: () => number;
-  /** A number in [0, 1). @default Math.random */
-  readonly random?: () => number;
-  /** How long each QR lives. @default WhatsApp's own times: 60 s, then 20 s each */
-  readonly qrLifetimeMs?: number;
-  /** When sockets to WhatsApp are probed. @default see {@link ProbeTimings} */
-  readonly probe?: Partial<ProbeTimings>;
-  /** How long a message that cannot be decrypted may take to come again before the backend is told. @default 60 s */
-  readonly undecryptableAfterMs?: number;
-  /** How long a send may be held for its number before it goes back to its queue for a moment. @default 5 minutes */
-  readonly sendHoldMs?: number;
-  /** How long things that are done in chats may take. @default see {@link ActionTimings} */
-  readonly chatActions?: Partial<ActionTimings>;
-  /** How long a send is parked at a time that its number may not hand over yet. @default 30 s */
-  readonly sendParkMs?: number;
-  /** The settings of the pace as they are at the moment. @default as in `settings` */
-  readonly paceSettings?: () => PaceSettings;
-  /** How long WhatsApp's page may take to say its version. @default 10 s */
-  readonly webPageTimeoutMs?: number;
-  /** How long what waits of media is waited for. @default see {@link MediaTimings} */
-  readonly media?: Partial<MediaTimings>;
-  /** How long a broker that is not there yet is waited for. @default 15 s */
-  readonly brokerPatienceMs?: number;
-  /** How often an HTTP port that is taken is tried again. @default 30 s */
-  readonly httpRetryPauseMs?: number;
-  /** Called with why, whenever it was not there. */
-  readonly onBrokerAwaited?: (why: string) => void;
-  /**
-   * Called with why, whenever the state folder could not be used for a reason that may pass (a full disk, another process).
-   * @default the start fails
-   */
-  readonly onStateAwaited?: (why: string) => void;
-}
-
-/** The settings of the pace. */
-export const PACE_KEYS = [
-  "PACE_PER_MINUTE",
-  "PACE_PER_DAY",
-  "PACE_NEW_CONTACT_GAP",
-  "PACE_WARM_UP_DAYS",
-  "PACE_WARM_UP_START",
-  "PACE_TYPING",
-  "NUMBER_CHECKS_PER_MINUTE",
-] as const;
-
-type PaceSettings = Pick<Settings, typeof PACE_KEYS[number]>;
-
-function paceOf(settings: PaceSettings): Pace {
-  return {
-    perMinute: settings.PACE_PER_MINUTE,
-    perDay: settings.PACE_PER_DAY,
-    newContactGapMs: settings.PACE_NEW_CONTACT_GAP,
-    warmUpDays: settings.PACE_WARM_UP_DAYS,
-    warmUpStart: settings.PACE_WARM_UP_START,
-    typingMs: settings.PACE_TYPING,
-  };
-}
 
 /** Everything a worker consists of, wired and at rest. */
 export type Parts = ReturnType<typeof buildParts>;
@@ -118,7 +45,6 @@ export type Parts = ReturnType<typeof buildParts>;
 /** Wires everything a worker consists of. */
 export function buildParts(options: WorkerOptions, database: Database) {
   const { settings, log, now = Date.now, random = Math.random, unhandledFaults = () => 0 } = options;
-  const { paceSettings = () => settings } = options;
   const { WORKER_ID: workerId, SEND_WAIT: sendWaitMs } = settings;
   const newId = () => crypto.randomUUID();
   const intakeEnded = new AbortController();
@@ -264,45 +190,14 @@ export function buildParts(options: WorkerOptions, database: Database) {
     telemetry,
     log,
   });
-  const guard = new AddressGuard(settings.MEDIA_ALLOW_HOSTS);
-  const outgoingMedia = new OutgoingMedia({
-    guard,
-    backendUrl: settings.BACKEND_API_URL,
-    backendKey: settings.BACKEND_API_KEY,
-    maxBytes: settings.MEDIA_MAX_SIZE,
-    timeoutMs: settings.MEDIA_TIMEOUT,
-    sessionDir: settings.SESSION_DIR,
-    webUrl: settings.WHATSAPP_WEB_URL,
-  });
-  const pacing = new Pacing({
-    store,
-    pace: () => paceOf(paceSettings()),
-    parkMs: options.sendParkMs,
-    sessionOf: (numberId) => sessions.get(numberId),
-    now,
-    telemetry,
-  });
-  const sender = new Sender({
-    store,
-    receipts,
-    media: outgoingMedia,
-    guard,
-    pacing,
-    sessionOf: (numberId) => sessions.get(numberId),
-    messageTimeoutMs: settings.MESSAGE_TIMEOUT,
-    maxAttempts: settings.MAX_RETRY_ATTEMPTS,
-    holdMs: options.sendHoldMs,
-    now,
-    newId,
-    telemetry,
-  });
-  const chatActions = new ChatActions({
+  const { outgoingMedia, pacing, sender, chatActions } = buildSending({
+    ...options,
     store,
     announcer,
+    receipts,
     sessionOf: (numberId) => sessions.get(numberId),
-    checksPerMinute: () => paceSettings().NUMBER_CHECKS_PER_MINUTE,
-    timings: options.chatActions,
     now,
+    newId,
     telemetry,
   });
 

@@ -5,7 +5,7 @@ import { type Config, ConfigError, loadConfig, renderFaults, type Settings } fro
 import { EXIT } from "./exit_codes.ts";
 import { isJournal, Systemd } from "./health/systemd.ts";
 import { captureConsole, makeLog, ranked } from "./log.ts";
-import { PACE_KEYS } from "./parts.ts";
+import { PACE_KEYS } from "./pace_settings.ts";
 import { makeReload, type Reloadable } from "./reload.ts";
 import { StoreError } from "./store/database.ts";
 import { VERSION } from "./version.ts";

@@ -12,7 +12,7 @@ import {
   sessionEvent,
 } from "../src/contract/events.ts";
 import { makeLog } from "../src/log.ts";
-import type { WorkerOptions } from "../src/parts.ts";
+import type { WorkerOptions } from "../src/worker_options.ts";
 import { startWorker, type Worker } from "../src/worker.ts";
 import { type Backend, type BackendOptions, connectBackend, type Received } from "./backend/backend.ts";
 import { clearBaileysTimers } from "./baileys_timers.ts";

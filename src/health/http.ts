@@ -202,7 +202,10 @@ export class HttpServer {
     if (folder === undefined) return undefined;
     if (this.#opening + this.#sending.size >= MOST_FILES) {
       return () =>
-        Promise.resolve({ ...textAnswer(503, "Too many files are being sent"), headers: { "Retry-After": 5 } });
+        Promise.resolve({
+          ...textAnswer(503, "Too many files are being sent"),
+          headers: { "Retry-After": 5 },
+        });
     }
     return async () => {
       this.#opening++;

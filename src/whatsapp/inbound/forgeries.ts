@@ -1,9 +1,8 @@
 import { isJidGroup, isLidUser, isPnUser, type WAMessageKey } from "@whiskeysockets/baileys";
 import type { Store } from "../../store/store.ts";
-import { type Identities, person } from "../identities.ts";
+import { type Identities, type OwnAccount, person } from "../identities.ts";
 import { knownMessage } from "../known_messages.ts";
 import type { Content } from "./kinds/content.ts";
-import type { OwnAccount } from "./message.ts";
 import { targetOf } from "./targets.ts";
 
 /** Whose messages they are, and who is who. */

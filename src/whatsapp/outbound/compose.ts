@@ -2,8 +2,9 @@ import { randomBytes } from "node:crypto";
 import type { proto } from "@whiskeysockets/baileys";
 import type { Message } from "../../contract/messages.ts";
 import { StoreError } from "../../store/store_error.ts";
-import type { SendFailure } from "../receipts.ts";
-import { type ComposeContext, type Composition, Unsendable } from "./composition.ts";
+
+import type { ComposeContext, Composition } from "./composition.ts";
+import { type SendFailure, Unsendable } from "./failures.ts";
 import { contactMessage } from "./contact.ts";
 import { deleteMessage } from "./delete.ts";
 import { editMessage } from "./edit.ts";
