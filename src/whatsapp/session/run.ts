@@ -22,6 +22,7 @@ import type { ProbeTimings } from "../vitals/probe.ts";
 import { Reactions, type ReactionsContext, type RunOwner } from "./reactions.ts";
 import { Retries } from "./retries.ts";
 import { type LinkedAccount, openSocket, type QrOffer, type Socket } from "../socket/socket.ts";
+import { trafficEvents } from "./traffic_events.ts";
 import type { Traffic } from "../traffic.ts";
 import type { WebVersion } from "./web_version.ts";
 
@@ -210,6 +211,7 @@ export class Run {
       findSent: (key) => traffic.findSent(key, socket),
       retryCounts: traffic.retryCounts,
       events: {
+        ...trafficEvents({ traffic, standing, media: this.#context.media, socket: () => socket }),
         onQr: (offer) => {
           onSettled();
           traffic.inTurn("showing a QR", () => this.#invite(offer, socket));
@@ -220,29 +222,8 @@ export class Run {
           traffic.inTurn("connecting", () => this.#opened(account));
         },
         onClose: (closure) => traffic.inTurn("handling a close", () => closed.resolve(closure)),
-        onMessages: (messages) => traffic.messages(messages, socket),
-        onDecrypted: (message) => traffic.decrypted(message, socket),
-        onUndecryptable: (message, reason) => traffic.undecryptable(message, reason, socket),
-        onLost: (message, reason) => traffic.lost(message, reason, socket),
-        onCall: (call) => traffic.call(call, socket),
-        onUnavailable: (message) => traffic.unavailable(message, socket),
-        onPlain: (message) => traffic.plain(message, socket),
-        onReceipt: (receipt) => traffic.receipt(receipt, socket),
-        onAck: (whatsappId, error) => traffic.ack(whatsappId, error),
         onStanza: (stanza) => this.#heard(stanza, socket),
-        onMediaUpdate: (update) => this.#context.media.answered(standing.record.numberId, update),
         onRoundTrip: (ms) => this.#roundTrip(ms, socket),
-        onTimelock: (timelock) => {
-          const noted = standing.vitals.timelock(timelock);
-          traffic.inTurn("telling of a restriction", async () => {
-            await noted;
-            await standing.tellNews();
-          });
-        },
-        onRefusedNew: () => {
-          const noted = standing.vitals.refusedNew();
-          traffic.inTurn("noting a restriction", () => noted);
-        },
       },
     });
     this.#socket = socket;
