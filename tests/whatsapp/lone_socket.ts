@@ -5,7 +5,8 @@ import { Database } from "../../src/store/database.ts";
 import { makeStore } from "../../src/store/store.ts";
 import { loadAuthState } from "../../src/whatsapp/signal/auth_state.ts";
 import type { Closure } from "../../src/whatsapp/socket/close_codes.ts";
-import { openSocket, type SocketEvents, type SocketOptions } from "../../src/whatsapp/socket/socket.ts";
+import { openSocket, type SocketOptions } from "../../src/whatsapp/socket/socket.ts";
+import type { SocketEvents } from "../../src/whatsapp/socket/socket_events.ts";
 import { clearBaileysTimers } from "../baileys_timers.ts";
 
 /** A socket without credentials, and promises of what it tells. */

@@ -7,7 +7,8 @@ import {
   type WAMessageKey,
 } from "@whiskeysockets/baileys";
 import type { MediaRecord } from "../../store/media.ts";
-import type { MediaUpdate, Socket } from "../socket/socket.ts";
+import type { Socket } from "../socket/socket.ts";
+import type { MediaUpdate } from "../socket/socket_events.ts";
 
 const { SUCCESS, NOT_FOUND } = proto.MediaRetryNotification.ResultType;
 /** What Baileys makes of the phone's "not found". */

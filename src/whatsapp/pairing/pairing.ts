@@ -2,7 +2,8 @@ import type { EventFields } from "../../announcer.ts";
 import type { PairingMethod } from "../../store/session_records.ts";
 import { requestPairingCode } from "./pairing_code.ts";
 import { qrDataUrl } from "./qr.ts";
-import type { QrOffer, Socket } from "../socket/socket.ts";
+import type { Socket } from "../socket/socket.ts";
+import type { QrOffer } from "../socket/socket_events.ts";
 
 /** WhatsApp's own lives of a QR: the first of a socket, and those after it. */
 const FIRST_QR_MS = 60_000;

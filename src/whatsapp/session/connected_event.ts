@@ -1,6 +1,6 @@
 import type { EventFields } from "../../announcer.ts";
 import { phoneOfJid } from "../../contract/addresses.ts";
-import type { LinkedAccount } from "../socket/socket.ts";
+import type { LinkedAccount } from "../socket/socket_events.ts";
 
 /**
  * The fields of the event that says who is connected.

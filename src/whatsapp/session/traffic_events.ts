@@ -1,5 +1,6 @@
 import type { MediaNews } from "../media/fetcher.ts";
-import type { Socket, SocketEvents } from "../socket/socket.ts";
+import type { Socket } from "../socket/socket.ts";
+import type { SocketEvents } from "../socket/socket_events.ts";
 import type { Traffic } from "../traffic.ts";
 import type { Standing } from "./standing.ts";
 

@@ -1,5 +1,4 @@
 import makeWASocket, {
-  type BaileysEventMap,
   type BinaryNode,
   Browsers,
   type CacheStore,
@@ -8,7 +7,6 @@ import makeWASocket, {
   type GroupMetadata,
   jidNormalizedUser,
   type proto,
-  type WAMessage,
   type WAMessageKey,
   type WAVersion,
 } from "@whiskeysockets/baileys";
@@ -28,22 +26,17 @@ import {
 } from "./close_codes.ts";
 import { Identities } from "../identities.ts";
 import { forgetUnused, isFirstHistory } from "./history.ts";
-import { plainMessages } from "../inbound/plain_messages.ts";
 import { Stanzas } from "../inbound/stanzas.ts";
-import { type Call, callIn } from "../inbound/calls.ts";
-import type { UndecryptableReason } from "../inbound/undecryptable.ts";
-import { lostIn, unavailableIn } from "../inbound/unavailable.ts";
-import { takeInOrder } from "./in_order.ts";
 import { forgetDevices, takeKeyless } from "./keyless.ts";
 import { MarkedResends } from "./marked_resends.ts";
+import type { LinkedAccount, SocketEvents } from "./socket_events.ts";
+import { takeStanzas } from "./stanza_intake.ts";
 import { Probe, type ProbeTimings } from "../vitals/probe.ts";
 import { watchReachout } from "../vitals/reachout.ts";
-import { type Receipt, receiptsOf } from "../receipt_stanzas.ts";
 import { limitRequests, MAX_RETRY_COUNT } from "../retry_limits.ts";
 import { MediaHosts } from "../media/media_hosts.ts";
-import { type Effect, effectOf } from "../signal/signal_keys.ts";
+import { effectOf } from "../signal/signal_keys.ts";
 import { durableSignalRepository } from "../signal/signal_repository.ts";
-import type { ReachoutTimelock } from "../vitals/vitals.ts";
 
 const CONNECT_TIMEOUT_MS = 20_000;
 /** How long it may take to answer a query. Baileys goes on after that, as if it had answered with nothing. */
@@ -57,65 +50,6 @@ const WATCHDOG_MS = 90_000;
 const KEEP_ALIVE_INTERVAL_MS = 60_000;
 /** How long the server may take to agree to a close; `ws` would give it 30 s. */
 const END_PATIENCE_MS = 2_000;
-
-/** Who the phone turned out to be. */
-export interface LinkedAccount {
-  /** With the number of this device: `221771234567:3@s.whatsapp.net`. */
-  readonly jid: string;
-  readonly lid: string | null;
-  readonly pushName: string | null;
-}
-
-/** A QR the server offers. */
-export interface QrOffer {
-  readonly qr: string;
-  /** How many more the socket shows after this one; with the last one it ends. */
-  readonly left: number;
-}
-
-/** What the phone says of a medium that it was asked for, on whichever socket, however much later. */
-export type MediaUpdate = BaileysEventMap["messages.media-update"][number];
-
-/** What happens on a socket. Handlers are called in the order things happened and must not throw. */
-export interface SocketEvents {
-  /** A QR to show; the first lives longer than those after it. */
-  onQr(offer: QrOffer): void;
-  /** It is logged in, and WhatsApp answers what is asked on it. */
-  onOpen(account: LinkedAccount): void;
-  /** Called once; nothing follows. */
-  onClose(closure: Closure): void;
-  /**
-   * A message was decrypted. The effect becomes durable together with the keys that it used up, and only then is WhatsApp
-   * told that the message has arrived.
-   */
-  onDecrypted(message: WAMessage): Promise<Effect>;
-  /** A message came that nobody encrypted. WhatsApp is told that it has arrived when this resolves. */
-  onPlain(message: WAMessage): Promise<void>;
-  /** A message could not be decrypted. WhatsApp is told that it has arrived, or asked for it again, when this resolves. */
-  onUndecryptable(message: WAMessage, reason: UndecryptableReason): Promise<void>;
-  /** A message was announced whose content this device is never given. WhatsApp is told of it when this resolves. */
-  onLost(message: WAMessage, reason: UndecryptableReason): Promise<void>;
-  /** A call has changed. WhatsApp is told that it was heard when this resolves. */
-  onCall(call: Call): Promise<void>;
-  /** A message was announced without its content. WhatsApp is told that it has arrived when this resolves. */
-  onUnavailable(message: WAMessage): Promise<void>;
-  /** Messages of every kind, those that were decrypted or came in the clear again. */
-  onMessages(messages: WAMessage[]): void;
-  /** How far messages have come. WhatsApp is told that the receipt has arrived when this resolves. */
-  onReceipt(receipt: Receipt): Promise<void>;
-  /** WhatsApp's server took a message, or refused it with an error code. */
-  onAck(whatsappId: string, error: string | undefined): void;
-  /** A stanza of any kind came in. Called before anybody else gets it. */
-  onStanza(stanza: BinaryNode): void;
-  /** The phone says where a medium is that it was asked for, or that it has none. */
-  onMediaUpdate(update: MediaUpdate): void;
-  /** A question was answered after so long. */
-  onRoundTrip(ms: number): void;
-  /** WhatsApp said whether the number may write to new people. */
-  onTimelock(timelock: ReachoutTimelock): void;
-  /** WhatsApp refused a message to somebody new; called before {@link onAck} is. */
-  onRefusedNew(): void;
-}
 
 /** Options of {@link openSocket}. */
 export interface SocketOptions {
@@ -300,49 +234,22 @@ export function openSocket(options: SocketOptions): Socket {
     const keyless = takeKeyless(frame);
     if (keyless.length === 0) return;
     log.info({ devices: keyless.length }, "WhatsApp has no keys of some devices: they are not written to");
-    forgetDevices(keyless, { devices: caches.userDevicesCache, identities }).catch(onError);
+    forgetDevices(keyless, { devices: caches.userDevicesCache, identities }).catch((error) =>
+      log.error({ err: error }, "devices without keys could not be forgotten")
+    );
   });
   baileys.ev.on("messages.upsert", ({ messages }) => ended || events.onMessages(messages));
   baileys.ev.on("messages.media-update", (updates) => {
     if (!ended) updates.forEach((update) => events.onMediaUpdate(update));
   });
-  const onError = (error: unknown) => log.error({ err: error }, "a stanza of WhatsApp could not be taken");
-  const isOver = () => ended;
-  const backlog = new Backlog(() => websocketOf(baileys));
-  const takePlain = async (stanza: BinaryNode) => {
-    for (const message of plainMessages(stanza)) await events.onPlain(message);
-  };
-  takeInOrder(baileys.ws, "CB:message", {
-    first: async (stanza) => {
-      stanzas.add(stanza);
-      await takePlain(stanza);
-      const unavailable = unavailableIn(stanza, linkedAccount(auth.creds.me));
-      if (unavailable !== undefined) await events.onUnavailable(unavailable);
-      const lost = lostIn(stanza, linkedAccount(auth.creds.me));
-      if (lost !== undefined) await events.onLost(lost.message, lost.reason);
-    },
-    backlog,
-    isOver,
-    onError,
-  });
-  takeInOrder(baileys.ws, "CB:notification", { first: takePlain, backlog, isOver, onError });
-  takeInOrder(baileys.ws, "CB:call", {
-    first: async (stanza) => {
-      const call = callIn(stanza);
-      if (call !== undefined) await events.onCall(call);
-    },
-    backlog,
-    isOver,
-    onError,
-  });
-  takeInOrder(baileys.ws, "CB:receipt", {
-    first: async (stanza) => {
-      resends.receipt(stanza);
-      for (const receipt of receiptsOf(stanza)) await events.onReceipt(receipt);
-    },
-    backlog,
-    isOver,
-    onError,
+  takeStanzas(baileys.ws, {
+    events,
+    stanzas,
+    resends,
+    account: () => linkedAccount(auth.creds.me),
+    backlog: new Backlog(() => websocketOf(baileys)),
+    isOver: () => ended,
+    log,
   });
   baileys.ws.on("CB:iq,type:set,pair-device", (stanza: BinaryNode) => {
     qrsLeft = getBinaryNodeChildren(getBinaryNodeChild(stanza, "pair-device"), "ref").length;

@@ -10,7 +10,8 @@ import { loadAuthState, type StoredAuthState } from "../../../src/whatsapp/signa
 import { hardenBaileys } from "../../../src/whatsapp/socket/hardening.ts";
 import type { Closure } from "../../../src/whatsapp/socket/close_codes.ts";
 import type { Receipt } from "../../../src/whatsapp/receipt_stanzas.ts";
-import { openSocket, type Socket, type SocketEvents } from "../../../src/whatsapp/socket/socket.ts";
+import { openSocket, type Socket } from "../../../src/whatsapp/socket/socket.ts";
+import type { SocketEvents } from "../../../src/whatsapp/socket/socket_events.ts";
 import { clearBaileysTimers } from "../../baileys_timers.ts";
 import { type StandIn, startStandIn } from "../../stand_in/stand_in.ts";
 import { Feed } from "../../stand_in/feed.ts";
