@@ -1,10 +1,11 @@
-/** Every field of what is published about messages stands in docs/contract.md. */
+/** Every field of what is published about messages stands in docs/contract.md or docs/messages.md. */
 
 import { strict as assert } from "node:assert";
 import { EXAMPLES } from "../matrix/in_examples.ts";
 import { KINDS } from "../matrix/inbound_media.ts";
 
 const DOCUMENT = new URL("../../docs/contract.md", import.meta.url);
+const FIELDS = new URL("../../docs/messages.md", import.meta.url);
 const GOLDEN = new URL("golden/worker_to_backend/", import.meta.url);
 
 /** Whose fields are somebody else's. */
@@ -25,9 +26,11 @@ function section(text: string, heading: string): string {
   return text.split(`\n## ${heading}\n`)[1]!.split("\n## ")[0]!;
 }
 
-Deno.test("docs/contract.md has every field of the messages and media that are published", async () => {
-  const text = await Deno.readTextFile(DOCUMENT);
-  const words = `${section(text, "Messages received")}${section(text, "Media received")}`;
+Deno.test("docs/ have every field of the messages and media that are published", async () => {
+  const texts = await Promise.all([DOCUMENT, FIELDS].map((url) => Deno.readTextFile(url)));
+  const words = texts.flatMap((text) =>
+    ["Messages received", "Media received"].map((heading) => section(text, heading))
+  ).join("");
   const golden = await Promise.all(
     ["message_received", "message_media"].map(async (name) =>
       JSON.parse(await Deno.readTextFile(new URL(`${name}.json`, GOLDEN))).events
