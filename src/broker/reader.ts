@@ -29,6 +29,10 @@ const PREFETCH = 50;
 const MAX_BYTES = 32 * 1024 * 1024;
 /** Actions that make a worker take a number. */
 const OPENING: readonly string[] = ["create", "pairing_code", "reconnect", "regenerate_qr"];
+/** What is done in a number's chats and need not keep its place among the number's sends. */
+const WITHOUT_PLACE: ReadonlySet<NumberCommand["type"]> = new Set(
+  ["READ", "CHECK_NUMBER", "GROUP_LIST", "GROUP_INFO"] as const,
+);
 /** How long a command may wait for its worker to appear. */
 const ROUTING_PATIENCE_MS = 10 * 60_000;
 
@@ -260,7 +264,8 @@ export class Reader {
       delivery.message.content,
       {
         ...forwardedProperties(delivery.message, { [EXPIRES_AT]: expiresAtMs, [ROUTED_AT]: now() }),
-        ...(command.value.priority === undefined ? {} : { priority: command.value.priority }),
+        priority: command.value.priority ?? delivery.message.properties.priority ??
+          ownPriority(command.value),
         expiration: String(expiresAtMs - now()),
       },
     );
@@ -287,6 +292,11 @@ export class Reader {
     );
     return "ack";
   }
+}
+
+/** That of a command which has none: what no send depends on does not wait behind those that keep to a pace. */
+function ownPriority({ type }: NumberCommand): 0 | 1 {
+  return WITHOUT_PLACE.has(type) ? 1 : 0;
 }
 
 /** When a send stops being worth delivering, in ms since the epoch, as the reader has once said; else `undefined`. */

@@ -5,6 +5,7 @@ import { startBroker } from "../rabbitmq/broker.ts";
 import { startFileHost } from "../file_host.ts";
 import { sharedBroker } from "../rabbitmq/shared.ts";
 import { pair, type Stack, startStack } from "../stack.ts";
+import { act, done, results } from "./chat_steps.ts";
 import { pacingOf, waitingSends } from "./pacing_steps.ts";
 import { answer, assertNoErrorsLogged, event, FRIEND, LINE, restricted, sendText } from "./steps.ts";
 
@@ -60,6 +61,29 @@ Deno.test("What waits while its number is closed does not wait for its pace, and
   await stack.backend.command({ action: "reconnect", numberId: LINE.numberId });
   await waitingSends(stack, ({ reason, waiting }) => reason === "per_minute" && waiting === 1);
   assert.deepEqual(texts(stack), ["one"]);
+});
+
+Deno.test("What no send depends on is not held up by sends that wait for the pace, typing keeps its place", async () => {
+  await using stack = await startStack({ broker, environment: { PACE_PER_MINUTE: "1" } });
+  const friend = stack.standIn.contact(FRIEND);
+  await stack.startWorker();
+  await pair(stack, LINE);
+  await friend.sendText(LINE.phoneNumber, "bonjour");
+  const { body: { messageId } } = await event(stack, LINE, "message_received");
+  const [sent] = await sendAll(stack, ["one", "two"]);
+  await answer(stack, sent!, "SENT");
+  await waitingSends(stack, ({ waiting }) => waiting === 1);
+  const to = FRIEND;
+  const typing = await act(stack, "TYPING", { to });
+  for (
+    const [type, fields] of [
+      ["READ", { to, target: messageId }],
+      ["CHECK_NUMBER", { phoneNumber: FRIEND }],
+      ["GROUP_LIST", {}],
+    ] as const
+  ) assert.equal((await done(stack, type, fields)).status, "DONE", type);
+  await waitingSends(stack, ({ waiting }) => waiting === 2);
+  assert.ok(results(stack).every(({ properties }) => properties.correlationId !== typing));
 });
 
 Deno.test("A clock that is put back does not have a text typed for as long as that", async () => {
