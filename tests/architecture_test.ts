@@ -104,3 +104,8 @@ Deno.test("imports have no cycle", () => {
   };
   for (const path of imports.keys()) visit(path, []);
 });
+
+Deno.test("Deno's https is used with a connection of one's own alone: its agents need a permission the program has not", () => {
+  const users = ALL.filter(({ text }) => text.includes('"node:https"')).map(({ path }) => path);
+  assert.deepEqual(users, ["whatsapp/media/web_request.ts"]);
+});
