@@ -65,6 +65,21 @@ const HOSTILE: Readonly<Record<string, proto.IMessage>> = {
       contextInfo: { mentionedJid: MANY.map((i) => `${"@".repeat(i % 3)}${i}`) },
     },
   },
+  "mentions that are no names": {
+    extendedTextMessage: {
+      text: `@${"1".repeat(100_000)}`,
+      contextInfo: {
+        mentionedJid: [
+          "\ud800@lid",
+          "'; --@lid",
+          "0\0@lid",
+          `${"1".repeat(100_000)}@lid`,
+          "1@g.us",
+          "%00@lid",
+        ],
+      },
+    },
+  },
   "an answer to nobody's message": {
     extendedTextMessage: {
       text: "so what",
@@ -107,6 +122,12 @@ Deno.test("Nothing that somebody writes costs a number its link, a message or an
     await contact.send(LINE.phoneNumber, proto.Message.fromObject(message), id);
     const { body } = await event(stack, LINE, "message_received", { messageId: id });
     assert(stringifyJson(body).length < 14 * 1024 * 1024, name);
+  }
+  const group = "120363000000000001@g.us";
+  for (const [name, message] of Object.entries(HOSTILE)) {
+    const id = `IN A GROUP ${name}`;
+    await contact.sendToGroup(group, LINE.phoneNumber, proto.Message.fromObject(message), id);
+    await event(stack, LINE, "message_received", { messageId: id, isGroup: true });
   }
   await contact.sendText(LINE.phoneNumber, "still here");
   await event(stack, LINE, "message_received", { body: "still here" });
