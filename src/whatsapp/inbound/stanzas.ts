@@ -74,13 +74,15 @@ function resentIn({ key, message }: WAMessage): WAMessage[] {
   const { peerDataOperationRequestResponseMessage: response } = message?.protocolMessage ?? {};
   // Anybody could say so.
   if (!key.fromMe) return [];
-  return (response?.peerDataOperationResult ?? []).flatMap(({ placeholderMessageResendResponse: resent }) => {
-    if (!resent?.webMessageInfoBytes) return [];
+  // One that is in it twice would be told twice in one commit, which cannot be.
+  const messages = new Map<string, WAMessage>();
+  for (const { placeholderMessageResendResponse: resent } of response?.peerDataOperationResult ?? []) {
+    if (!resent?.webMessageInfoBytes) continue;
     const info = proto.WebMessageInfo.decode(resent.webMessageInfoBytes);
-    return [
-      { ...info, key: { ...info.key, participant: info.key?.participant || info.participant } } as WAMessage,
-    ];
-  });
+    const key = { ...info.key, participant: info.key?.participant || info.participant };
+    messages.set(JSON.stringify([key.remoteJid, key.id]), { ...info, key } as WAMessage);
+  }
+  return [...messages.values()];
 }
 
 function message(stanza: BinaryNode, plaintext: Uint8Array, { id, lid = "" }: Me): ReadMessage {

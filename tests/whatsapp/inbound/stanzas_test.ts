@@ -84,3 +84,30 @@ Deno.test("Stanzas.messagesOf() keeps the secret that stands beside what another
   })!;
   assert.equal(message?.messageContextInfo?.messageSecret?.length, 32);
 });
+
+Deno.test("Stanzas.messagesOf() gives what the own phone hands on twice once, and nothing that others say it does", () => {
+  const handedOn = (...keys: proto.IMessageKey[]): proto.IMessage => ({
+    protocolMessage: {
+      peerDataOperationRequestResponseMessage: {
+        peerDataOperationResult: keys.map((key) => ({
+          placeholderMessageResendResponse: {
+            webMessageInfoBytes: proto.WebMessageInfo.encode(
+              proto.WebMessageInfo.create({ key, message: { conversation: "from an ad" } }),
+            ).finish(),
+          },
+        })),
+      },
+    },
+  });
+  const [one, other] = [FRIEND.lid, "3000@lid"].map((remoteJid) => ({
+    remoteJid,
+    id: "3AB0",
+    fromMe: false,
+  }));
+  const message = encodeWAMessage(handedOn(one!, other!, one!));
+  const phone = setUp({ from: "1000:0@lid", category: "peer" });
+  const [, ...resent] = phone.stanzas.messagesOf(phone.ciphertexts[0]!, message, ME);
+  assert.deepEqual(resent.map(({ key }) => key.remoteJid), [FRIEND.lid, "3000@lid"]);
+  const friend = setUp({ from: FRIEND.lid });
+  assert.equal(friend.stanzas.messagesOf(friend.ciphertexts[0]!, message, ME).length, 1);
+});
