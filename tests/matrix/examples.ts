@@ -361,6 +361,20 @@ export const EXAMPLES: readonly Example[] = [
       }),
   },
   {
+    name: "FORWARD",
+    type: "FORWARD",
+    body: { type: "FORWARD", target: IDS.theirs },
+    expect: (message) =>
+      assertIs(message, {
+        extendedTextMessage: {
+          text: TEXTS.theirs,
+          contextInfo: { isForwarded: true, forwardingScore: 1 },
+        },
+      }),
+  },
+  ...mediaExamples({ id: IDS.theirs, contextInfo: answersTheirs }),
+  // Last: what is taken back is not known any more.
+  {
     name: "DELETE",
     type: "DELETE",
     body: { type: "DELETE", target: IDS.own },
@@ -374,19 +388,6 @@ export const EXAMPLES: readonly Example[] = [
     expect: (message, sent) =>
       assertIs(message, { protocolMessage: { key: theirKey(sent), type: "REVOKE" } }),
   },
-  {
-    name: "FORWARD",
-    type: "FORWARD",
-    body: { type: "FORWARD", target: IDS.theirs },
-    expect: (message) =>
-      assertIs(message, {
-        extendedTextMessage: {
-          text: TEXTS.theirs,
-          contextInfo: { isForwarded: true, forwardingScore: 1 },
-        },
-      }),
-  },
-  ...mediaExamples({ id: IDS.theirs, contextInfo: answersTheirs }),
 ];
 
 /** Fails unless a message is this and nothing else, but for its secret. Bytes are base64, enums names, longs digits. */
