@@ -11,6 +11,7 @@ import {
 } from "./contract/commands.ts";
 import { idText } from "./contract/ids.ts";
 import { decodeBody } from "./contract/json.ts";
+import type { ChatAction, Message } from "./contract/messages.ts";
 import type { Refusal } from "./contract/parsed.ts";
 import type { Telemetry } from "./telemetry.ts";
 import type { ChatActions } from "./whatsapp/chats/chat_actions.ts";
@@ -71,22 +72,22 @@ export class Intake {
   /** Handler of the numbers' queues: messages to send, and what else is to be done in their chats. */
   readonly takeSend: Handler = async (delivery) => {
     const { sender, chatActions, park, sendWaitMs, now, signal } = this.#options;
-    const command = readSend(delivery);
-    if (!command.ok) return await this.#refuse(command, delivery, "send");
+    const { refusal, action } = lookAt(delivery);
+    if (refusal !== undefined) return await this.#refuse(refusal, delivery, "send");
     const { commandId, place, message: { properties: { messageId, priority, headers } } } = delivery;
     const expiresAtMs = deadlineOf(delivery) ?? now() + sendWaitMs;
     // A send that is held while its channel dies comes again by itself: letting go of it frees its number's lease.
     const ended = AbortSignal.any([signal, delivery.lost]);
-    if (isMessage(command.value)) {
-      const send = { command: command.value, commandId, expiresAtMs, priority, place };
+    if (action === undefined) {
+      const send = { read: () => messageIn(delivery), commandId, expiresAtMs, priority, place };
       const outcome = await sender.send(send, ended);
       if (typeof outcome === "string") return outcome === "done" ? "ack" : "requeue";
       await park(delivery, outcome.parkForMs);
       return "ack";
     }
     const routedAtMs = Number(headers?.[ROUTED_AT]) || now();
-    const action = { command: command.value, commandId, messageId, routedAtMs, expiresAtMs };
-    return await chatActions.take(action, ended) === "done" ? "ack" : "requeue";
+    const taken = { command: action, commandId, messageId, routedAtMs, expiresAtMs };
+    return await chatActions.take(taken, ended) === "done" ? "ack" : "requeue";
   };
 
   /** A send of one of its numbers that waited too long: this worker knows whether it has gone out before. */
@@ -136,4 +137,20 @@ export class Intake {
     await this.#options.answers.refused(refusal, delivery, kind);
     return { dead: refusal.code };
   }
+}
+
+/**
+ * Why a delivery cannot be read, or what it asks to be done in a chat; neither when it is a message. That may hold a medium
+ * and is read anew by whoever needs it: what is in hand here is in memory for as long as the message waits.
+ */
+function lookAt(delivery: Delivery): { refusal?: Refusal; action?: ChatAction } {
+  const command = readSend(delivery);
+  if (!command.ok) return { refusal: command };
+  return isMessage(command.value) ? {} : { action: command.value };
+}
+
+function messageIn(delivery: Delivery): Message {
+  const command = readSend(delivery);
+  if (command.ok && isMessage(command.value)) return command.value;
+  throw new TypeError("Cannot read again the message that was read before");
 }

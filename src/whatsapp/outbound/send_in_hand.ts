@@ -40,7 +40,8 @@ const RESTRICTION_PATIENCE_MS = 2_000;
 
 /** A send, as it was taken from its number's queue. */
 export interface Send {
-  readonly command: Message;
+  /** Reads the command anew. It may hold a medium, which is in memory once already: in the message of the broker's. */
+  readonly read: () => Message;
   /** `message_id` or `correlation_id` of the command. */
   readonly commandId: string | undefined;
   /** When it is of no use any more, in ms since the epoch. */
@@ -71,6 +72,8 @@ export interface SendingOptions {
 
 /** What a send is carried out for. */
 export interface SendContext {
+  /** Without a medium's bytes, for as long as it waits. */
+  readonly command: Message;
   /** As the ledger has it, or would. */
   readonly record: SendRecord;
   readonly session: Session;
@@ -96,6 +99,7 @@ export function isHandedOver({ status, content }: SendRecord): boolean {
 export class SendInHand {
   readonly #options: SendingOptions;
   readonly #send: Send;
+  readonly #command: Message;
   readonly #session: Session;
   readonly #signal: AbortSignal;
   #record: SendRecord;
@@ -105,9 +109,10 @@ export class SendInHand {
   /** What became of it on the link before. */
   #latest: SendFailure = UNCONFIRMED;
 
-  constructor(options: SendingOptions, send: Send, { record, session, signal }: SendContext) {
+  constructor(options: SendingOptions, send: Send, { command, record, session, signal }: SendContext) {
     this.#options = options;
     this.#send = send;
+    this.#command = command;
     this.#session = session;
     this.#signal = signal;
     this.#record = { ...record, status: "PENDING", answerTo: send.commandId };
@@ -179,8 +184,8 @@ export class SendInHand {
   }
 
   async #admit(): Promise<Admission> {
-    const { command, expiresAtMs, priority = 0, place = ALONE } = this.#send;
-    const paced = { record: this.#record, command, expiresAtMs, priority, place };
+    const { expiresAtMs, priority = 0, place = ALONE } = this.#send;
+    const paced = { record: this.#record, command: this.#command, expiresAtMs, priority, place };
     return await this.#options.pacing.admit(paced, this.#session, this.#signal);
   }
 
@@ -196,7 +201,7 @@ export class SendInHand {
     const signal = AbortSignal.any([this.#signal, deadline.signal]);
     const { log } = this.#session;
     try {
-      return await compose(this.#send.command, { numberId, socket, store, media, guard, now, log, signal });
+      return await compose(this.#send.read(), { numberId, socket, store, media, guard, now, log, signal });
     } catch (error) {
       // A medium that is still fetched then is fetched again by whoever has the number next.
       if (this.#signal.aborted) return "later";

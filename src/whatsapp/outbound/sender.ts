@@ -23,6 +23,14 @@ export interface SenderOptions extends SendingOptions {
 /** `accepted` by WhatsApp's server; `repeated`: answered as before; or the code of its {@link SendFailure}. */
 type Settlement = string;
 
+/** A command, told apart from all others by its fingerprint. */
+interface Identified {
+  /** Without a medium's bytes. */
+  readonly command: Message;
+  readonly commandId: string | undefined;
+  readonly fingerprint: string;
+}
+
 /** Sends messages, each with one effect however often its command comes. */
 export class Sender {
   readonly #options: SenderOptions;
@@ -36,9 +44,10 @@ export class Sender {
    * from the queue again. Else it is to be taken out of the way of others for so long.
    */
   async send(send: Send, signal: AbortSignal): Promise<"done" | Postponement> {
-    const settlement = await this.#settle(send, signal);
+    const identified = this.#identified(send.read(), send.commandId);
+    const settlement = await this.#settle(send, identified, signal);
     if (settlement === "later" || typeof settlement === "object") return settlement;
-    this.#options.telemetry?.sent(send.command.type, settlement);
+    this.#options.telemetry?.sent(identified.command.type, settlement);
     return "done";
   }
 
@@ -48,19 +57,23 @@ export class Sender {
     commandId: string | undefined,
     cause: "expired" | "no_session",
   ): Promise<void> {
-    const record = await this.#recordOf(command, commandId);
+    const record = await this.#recordOf(this.#identified(command, commandId));
     const settlement = record.final
       ? await this.#repeat(record)
       : await this.#fail(record, cause === "expired" ? await this.#expiry(record) : withoutSession(record));
     this.#options.telemetry?.sent(command.type, settlement);
   }
 
-  async #settle(send: Send, signal: AbortSignal): Promise<Settlement | Postponement> {
-    const record = await this.#recordOf(send.command, send.commandId);
+  async #settle(
+    send: Send,
+    identified: Identified,
+    signal: AbortSignal,
+  ): Promise<Settlement | Postponement> {
+    const record = await this.#recordOf(identified);
     if (record.final) return await this.#repeat(record);
     const session = this.#options.sessionOf(record.numberId);
     if (session === undefined) return await this.#fail(record, withoutSession(record));
-    const inHand = new SendInHand(this.#options, send, { record, session, signal });
+    const inHand = new SendInHand(this.#options, send, { ...identified, record, session, signal });
     const ending = await inHand.carryOut();
     return typeof ending === "object" && "failure" in ending
       ? await this.#fail(inHand.record, ending.failure)
@@ -81,11 +94,14 @@ export class Sender {
     return await this.#options.receipts.failed(record, failure) === "failed" ? failure.code : "accepted";
   }
 
-  async #recordOf(command: Message, commandId: string | undefined): Promise<SendRecord> {
-    const { store, newId } = this.#options;
+  #identified(command: Message, commandId: string | undefined): Identified {
+    const print = fingerprint(command, commandId ?? this.#options.newId());
+    return { command: withoutBytes(command), commandId, fingerprint: print };
+  }
+
+  async #recordOf({ command, commandId, fingerprint: print }: Identified): Promise<SendRecord> {
     const numberId = idText(command.numberId);
-    const print = fingerprint(command, commandId ?? newId());
-    const known = await store.ledger.find(numberId, print);
+    const known = await this.#options.store.ledger.find(numberId, print);
     return known === undefined
       ? {
         numberId,
@@ -105,4 +121,11 @@ export class Sender {
 /** Of what was handed to WhatsApp before its session ended nobody knows whether it arrived. */
 function withoutSession(record: SendRecord): SendFailure {
   return isHandedOver(record) ? UNCONFIRMED : NO_SESSION;
+}
+
+function withoutBytes(command: Message): Message {
+  const { mediaUrl } = command;
+  const light = { ...command, ...(mediaUrl?.startsWith("data:") ? { mediaUrl: null } : {}) };
+  if ("mediaBase64" in light) delete light.mediaBase64;
+  return light;
 }
