@@ -16,6 +16,8 @@ const PAUSE_AT = 90 * MEBI;
 /** What is in flight between the host, the disk and whoever listens in. */
 const MOST_HELD_BYTES = 4 * MEBI;
 const TIMEOUT_MS = 120_000;
+/** How often a worker is looked at until it has let go of what it does not need. */
+const MOST_LOOKS = 100;
 
 Deno.test("A medium of 100 MB passes through a worker that has no more of it at a time than a few pieces", async () => {
   await using files = await startFileHost();
@@ -77,4 +79,43 @@ Deno.test("A medium of 100 MB passes through a worker that has no more of it at 
   const { media } = stack.standIn;
   const opened = await media.open(message.documentMessage as Parameters<typeof media.open>[0], "document");
   assert.ok(opened.equals(Buffer.from(bytes.buffer)));
+});
+
+Deno.test("A medium in a command is in memory once for as long as its send waits", async () => {
+  await using stack = await startStack({ broker, environment: { LOG_LEVEL: "info" } });
+  const friend = stack.standIn.contact(FRIEND);
+  const program = stack.startProgram({}, WATCHED);
+  await program.printed("the worker is ready");
+  await pair(stack, LINE);
+  await stack.backend.command({ action: "close", numberId: LINE.numberId });
+  await stack.backend.next(({ body }) => body.action === "closed", { describe: "closed" });
+
+  const bytes = Buffer.alloc(11 * MEBI, "medium");
+  const mediaBase64 = bytes.toString("base64");
+  const before = await footprintOf(program);
+  await stack.backend.send({
+    messageId: "waits",
+    numberId: LINE.numberId,
+    recipientNumber: `+${FRIEND}`,
+    type: "DOCUMENT",
+    content: "waits.bin",
+    mediaBase64,
+  });
+  const heldNow = async () => {
+    const now = await footprintOf(program);
+    return now.heap + now.external - before.heap - before.external;
+  };
+  let held = 0;
+  while (held < mediaBase64.length) held = await heldNow();
+  // The reader may still have it as well, or whoever takes it off the wire.
+  for (let look = 0; look < MOST_LOOKS && held > 1.5 * mediaBase64.length; look++) held = await heldNow();
+  const inMebi = (size: number) => `${(size / MEBI).toFixed(1)} MiB`;
+  console.log(`${inMebi(held)} more than before for ${inMebi(mediaBase64.length)} that wait`);
+  assert.ok(held < 1.5 * mediaBase64.length);
+
+  await stack.backend.command({ action: "reconnect", numberId: LINE.numberId });
+  const { message } = await friend.next(({ message }) => Boolean(message.documentMessage));
+  const { media } = stack.standIn;
+  const opened = await media.open(message.documentMessage as Parameters<typeof media.open>[0], "document");
+  assert.ok(opened.equals(bytes));
 });
