@@ -7,7 +7,16 @@ import { sharedBroker } from "../rabbitmq/shared.ts";
 import { pair, type Stack, startStack } from "../stack.ts";
 import { act, done, results } from "./chat_steps.ts";
 import { pacingOf, waitingSends } from "./pacing_steps.ts";
-import { answer, assertNoErrorsLogged, event, FRIEND, LINE, restricted, sendText } from "./steps.ts";
+import {
+  answer,
+  assertNoErrorsLogged,
+  event,
+  FRIEND,
+  liftRestriction,
+  LINE,
+  restricted,
+  sendText,
+} from "./steps.ts";
 
 const broker = await sharedBroker();
 const MINUTE_MS = 60_000;
@@ -136,6 +145,24 @@ Deno.test("A send that is parked fails when its time is up, not when it comes ba
   assert.equal(body.code, "restricted_from_new_contacts");
   assert.ok(Date.now() >= expiresAt && Date.now() < expiresAt + 8_000);
   assert.equal((await pacingOf(stack)).waiting, 0);
+});
+
+Deno.test("What is published when a restriction is lifted lets those go first that are still parked", async () => {
+  await using stack = await startStack({ broker });
+  for (const number of [FRIEND, STRANGER]) stack.standIn.contact(number);
+  await stack.startWorker({}, { sendParkMs: 4_000 });
+  await pair(stack, LINE);
+  stack.standIn.faults.refuseSends(463, null);
+  const to = { recipientNumber: STRANGER };
+  const [refused] = await sendAll(stack, ["refused"], to);
+  await answer(stack, refused!, "FAILED");
+  assert.equal(await restricted(stack, LINE), null);
+  const [parked] = await sendAll(stack, ["parked"], to);
+  await waitingSends(stack, ({ reason }) => reason === "restricted");
+  await liftRestriction(stack, LINE);
+  const [later] = await sendAll(stack, ["published later"], to);
+  for (const command of [parked!, later!]) await answer(stack, command, "SENT");
+  assert.deepEqual(texts(stack, STRANGER), ["parked", "published later"]);
 });
 
 Deno.test("Of two workers the one with the number is killed while its sends wait: they go out once and in order", async () => {
