@@ -165,6 +165,23 @@ Deno.test("What is published when a restriction is lifted lets those go first th
   assert.deepEqual(texts(stack, STRANGER), ["parked", "published later"]);
 });
 
+Deno.test("A restriction without a known end is asked about for as long as sends wait for it", async () => {
+  await using stack = await startStack({ broker });
+  for (const number of [FRIEND, STRANGER]) stack.standIn.contact(number);
+  await stack.startWorker({}, { sendParkMs: 1_000 });
+  await pair(stack, LINE);
+  stack.standIn.faults.refuseSends(463, null);
+  const to = { recipientNumber: STRANGER };
+  const [refused] = await sendAll(stack, ["refused"], to);
+  await answer(stack, refused!, "FAILED");
+  assert.equal(await restricted(stack, LINE), null);
+  const [parked] = await sendAll(stack, ["parked"], to);
+  await waitingSends(stack, ({ reason }) => reason === "restricted");
+  // Nobody is told that it is over.
+  stack.standIn.faults.sendRefusal = undefined;
+  await answer(stack, parked!, "SENT");
+});
+
 Deno.test("Of two workers the one with the number is killed while its sends wait: they go out once and in order", async () => {
   await using stack = await startStack({ broker, environment: { PACE_PER_MINUTE: "3", PACE_TYPING: "20" } });
   stack.standIn.contact(FRIEND);
