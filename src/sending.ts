@@ -3,11 +3,11 @@ import { paceOf } from "./pace_settings.ts";
 import type { Store } from "./store/store.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { ChatActions } from "./whatsapp/chats/chat_actions.ts";
-import { AddressGuard } from "./whatsapp/media/address_guard.ts";
-import { OutgoingMedia } from "./whatsapp/media/outgoing.ts";
+import { AddressGuard } from "./whatsapp/media/outgoing/address_guard.ts";
+import { OutgoingMedia } from "./whatsapp/media/outgoing/outgoing_media.ts";
 import { Sender } from "./whatsapp/outbound/sender.ts";
 import { Pacing } from "./whatsapp/pacing/pacing.ts";
-import type { Receipts } from "./whatsapp/receipts.ts";
+import type { Receipts } from "./whatsapp/receipts/receipts.ts";
 import type { Session } from "./whatsapp/session/session.ts";
 import type { WorkerOptions } from "./worker_options.ts";
 

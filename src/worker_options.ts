@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Settings } from "./config/load.ts";
 import type { PaceSettings } from "./pace_settings.ts";
 import type { ActionTimings } from "./whatsapp/chats/chat_actions.ts";
-import type { MediaTimings } from "./whatsapp/media/fetcher.ts";
+import type { MediaTimings } from "./whatsapp/media/incoming/fetcher.ts";
 import type { ProbeTimings } from "./whatsapp/vitals/probe.ts";
 
 /** What a worker is made of; time and chance come from outside so that tests need no patching. */

@@ -15,14 +15,14 @@ import { type Call, Calls } from "./inbound/calls.ts";
 import type { Inbound, Recipient, Taking } from "./inbound/inbound.ts";
 import { AwaitedContent } from "./inbound/placeholders.ts";
 import { type UndecryptableReason, Unread } from "./inbound/undecryptable.ts";
-import type { MediaNews } from "./media/fetcher.ts";
-import type { Receipt } from "./receipt_stanzas.ts";
-import type { Receipts } from "./receipts.ts";
-import { findSent, retryCounts } from "./resends.ts";
+import type { MediaNews } from "./media/incoming/fetcher.ts";
+import type { Receipt } from "./receipts/receipt_stanzas.ts";
+import type { Receipts } from "./receipts/receipts.ts";
+import { findSent, retryCounts } from "./outbound/resends.ts";
 import type { Effect } from "./signal/signal_keys.ts";
 import type { Socket } from "./socket/socket.ts";
 import { person } from "./identities.ts";
-import { Transmissions } from "./transmissions.ts";
+import { Transmissions } from "./outbound/transmissions.ts";
 import type { Vitals } from "./vitals/vitals.ts";
 
 /** What messages and receipts become durable with. */

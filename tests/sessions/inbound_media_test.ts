@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { contentOf, KINDS, mediaIn, post } from "../matrix/inbound_media.ts";
 import { freePort } from "../rabbitmq/layout.ts";
 import { sharedBroker } from "../rabbitmq/shared.ts";
-import type { MediaTimings } from "../../src/whatsapp/media/fetcher.ts";
+import type { MediaTimings } from "../../src/whatsapp/media/incoming/fetcher.ts";
 import { pair, type Stack, startStack } from "../stack.ts";
 import { event, events, FRIEND, LINE, line, settled } from "./steps.ts";
 

@@ -8,7 +8,7 @@ import type { ConnectGate } from "../../src/whatsapp/session/connect_gate.ts";
 import { hardenBaileys } from "../../src/whatsapp/socket/hardening.ts";
 import { Inbound } from "../../src/whatsapp/inbound/inbound.ts";
 import type { ProbeTimings } from "../../src/whatsapp/vitals/probe.ts";
-import { Receipts } from "../../src/whatsapp/receipts.ts";
+import { Receipts } from "../../src/whatsapp/receipts/receipts.ts";
 import { Session } from "../../src/whatsapp/session/session.ts";
 import { clearBaileysTimers } from "../baileys_timers.ts";
 import { Feed } from "../stand_in/feed.ts";

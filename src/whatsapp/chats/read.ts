@@ -1,7 +1,7 @@
 import { isJidGroup, type WAMessageKey } from "@whiskeysockets/baileys";
 import type { ChatResult } from "../../contract/command_result.ts";
 import type { ChatAction, MessageReference } from "../../contract/commands.ts";
-import { knownMessage } from "../known_messages.ts";
+import { knownMessage } from "../messages/known_messages.ts";
 import { peopleOf } from "../outbound/chat_people.ts";
 import type { Socket } from "../socket/socket.ts";
 import type { ActionContext } from "./action_context.ts";

@@ -1,7 +1,7 @@
 import { isJidGroup, isLidUser, isPnUser, type WAMessageKey } from "@whiskeysockets/baileys";
 import type { Store } from "../../store/store.ts";
 import { type Identities, type OwnAccount, person } from "../identities.ts";
-import { knownMessage } from "../known_messages.ts";
+import { knownMessage } from "../messages/known_messages.ts";
 import type { Content } from "./kinds/content.ts";
 import { targetOf } from "./targets.ts";
 

@@ -9,7 +9,7 @@ import type { Statement } from "../../store/database.ts";
 import type { SendRecord } from "../../store/ledger.ts";
 import type { StoredMessage } from "../../store/messages.ts";
 import type { Store } from "../../store/store.ts";
-import { edited } from "../edited.ts";
+import { edited } from "../messages/edited.ts";
 import { type Identities, person } from "../identities.ts";
 import { type Content, contentOf } from "./content.ts";
 

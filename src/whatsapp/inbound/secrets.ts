@@ -4,7 +4,7 @@ import { aesDecryptGCM, type proto, type WAMessageKey } from "@whiskeysockets/ba
 import type { Logger } from "pino";
 import type { Store } from "../../store/store.ts";
 import { type Identities, type OwnAccount, person } from "../identities.ts";
-import { type KnownMessage, knownMessage } from "../known_messages.ts";
+import { type KnownMessage, knownMessage } from "../messages/known_messages.ts";
 import type { Content, Sealed, SecretUse } from "./kinds/content.ts";
 import { targetOf } from "./targets.ts";
 

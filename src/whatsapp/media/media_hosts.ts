@@ -4,7 +4,7 @@ import {
   getBinaryNodeChildren,
   S_WHATSAPP_NET,
 } from "@whiskeysockets/baileys";
-import type { MediaConnection } from "./upload.ts";
+import type { MediaConnection } from "./outgoing/upload.ts";
 
 /** How long an answer is believed that does not say so itself, or says something absurd. */
 const USUAL_LIFETIME_S = 300;

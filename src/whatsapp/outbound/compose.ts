@@ -5,15 +5,15 @@ import { StoreError } from "../../store/store_error.ts";
 
 import type { ComposeContext, Composition } from "./composition.ts";
 import { type SendFailure, Unsendable } from "./failures.ts";
-import { contactMessage } from "./contact.ts";
-import { deleteMessage } from "./delete.ts";
-import { editMessage } from "./edit.ts";
-import { forwardMessage } from "./forward.ts";
-import { locationMessage } from "./location.ts";
-import { mediaMessage } from "./media.ts";
-import { pollMessage } from "./poll.ts";
-import { reactionMessage } from "./reaction.ts";
-import { textMessage } from "./text.ts";
+import { contactMessage } from "./kinds/contact.ts";
+import { deleteMessage } from "./kinds/delete.ts";
+import { editMessage } from "./kinds/edit.ts";
+import { forwardMessage } from "./kinds/forward.ts";
+import { locationMessage } from "./kinds/location.ts";
+import { mediaMessage } from "./kinds/media.ts";
+import { pollMessage } from "./kinds/poll.ts";
+import { reactionMessage } from "./kinds/reaction.ts";
+import { textMessage } from "./kinds/text.ts";
 
 const SECRET_BYTES = 32;
 

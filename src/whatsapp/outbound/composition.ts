@@ -1,8 +1,8 @@
 import type { proto } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
 import type { Store } from "../../store/store.ts";
-import type { AddressGuard } from "../media/address_guard.ts";
-import type { OutgoingMedia } from "../media/outgoing.ts";
+import type { AddressGuard } from "../media/outgoing/address_guard.ts";
+import type { OutgoingMedia } from "../media/outgoing/outgoing_media.ts";
 import type { Socket } from "../socket/socket.ts";
 
 /** What messages are made with, beside their commands. */

@@ -1,7 +1,7 @@
 import { isJidGroup, jidDecode, proto } from "@whiskeysockets/baileys";
 import type { MessageReference } from "../../contract/commands.ts";
-import { knownMessage } from "../known_messages.ts";
-import { partOf } from "../message_parts.ts";
+import { knownMessage } from "../messages/known_messages.ts";
+import { partOf } from "../messages/message_parts.ts";
 import { type ChatPeople, peopleOf } from "./chat_people.ts";
 import type { ComposeContext } from "./composition.ts";
 

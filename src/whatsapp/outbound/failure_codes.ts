@@ -1,4 +1,4 @@
-import { MEDIA_FAILURE_CODES } from "../media/failure.ts";
+import { MEDIA_FAILURE_CODES } from "../media/outgoing/failure.ts";
 
 /** What a `FAILED` carries as its code, beside `refused_<code>` for a refusal of WhatsApp's that there is no word for. */
 export const FAILURE_CODES = [

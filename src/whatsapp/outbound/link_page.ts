@@ -1,6 +1,6 @@
 import { Parser } from "htmlparser2";
-import type { AddressGuard } from "../media/address_guard.ts";
-import { guardedFetch, type GuardedResponse } from "../media/guarded_fetch.ts";
+import type { AddressGuard } from "../media/outgoing/address_guard.ts";
+import { guardedFetch, type GuardedResponse } from "../media/outgoing/guarded_fetch.ts";
 
 /** How long a message waits for the page it links to. */
 const PAGE_TIMEOUT_MS = 5_000;

@@ -1,6 +1,6 @@
 import { proto } from "@whiskeysockets/baileys";
 import type { Message } from "../../contract/messages.ts";
-import { MediaFailure } from "../media/failure.ts";
+import { MediaFailure } from "../media/outgoing/failure.ts";
 import type { ComposeContext } from "./composition.ts";
 import { factsOfPage } from "./link_page.ts";
 

@@ -1,6 +1,6 @@
 import { isJidGroup, type proto } from "@whiskeysockets/baileys";
 import type { MessageReference } from "../../contract/commands.ts";
-import { type KnownMessage, knownMessage } from "../known_messages.ts";
+import { type KnownMessage, knownMessage } from "../messages/known_messages.ts";
 import { type ChatPeople, peopleOf } from "./chat_people.ts";
 import type { ComposeContext } from "./composition.ts";
 import { Unsendable } from "./failures.ts";

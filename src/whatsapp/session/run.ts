@@ -13,7 +13,7 @@ import { type Closure, isUntrusted } from "../socket/close_codes.ts";
 import type { ConnectGate } from "./connect_gate.ts";
 import { connectedFields } from "./connected_event.ts";
 import { Exchange } from "./exchange.ts";
-import type { MediaNews } from "../media/fetcher.ts";
+import type { MediaNews } from "../media/incoming/fetcher.ts";
 import { LogOut, NO_ANSWER } from "./log_out.ts";
 import { type Invitation, Pairing } from "../pairing/pairing.ts";
 import { askPhoneForSign } from "../vitals/phone_sign.ts";

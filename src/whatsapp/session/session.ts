@@ -12,7 +12,7 @@ import type { Socket } from "../socket/socket.ts";
 import { type HealthReport, Standing } from "./standing.ts";
 import type { SessionState } from "./states.ts";
 import { Traffic, type TrafficContext } from "../traffic.ts";
-import type { Transmission, TransmitOptions } from "../transmissions.ts";
+import type { Transmission, TransmitOptions } from "../outbound/transmissions.ts";
 
 /** What every session of a worker is given. */
 export interface SessionContext extends TrafficContext, RunContext {

@@ -1,4 +1,4 @@
-import type { MediaNews } from "../media/fetcher.ts";
+import type { MediaNews } from "../media/incoming/fetcher.ts";
 import type { Socket } from "../socket/socket.ts";
 import type { SocketEvents } from "../socket/socket_events.ts";
 import type { Traffic } from "../traffic.ts";

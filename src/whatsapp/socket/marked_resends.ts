@@ -1,7 +1,7 @@
 import type { BinaryNode, CacheStore, proto, WAMessageKey, WASocket } from "@whiskeysockets/baileys";
 import { jidDecode } from "@whiskeysockets/baileys";
 import type { Logger } from "pino";
-import { stanzaMarks } from "../stanza_marks.ts";
+import { stanzaMarks } from "../outbound/stanza_marks.ts";
 
 /** What {@link MarkedResends} works with. */
 export interface MarkedResendsOptions {

@@ -33,7 +33,7 @@ import type { LinkedAccount, SocketEvents } from "./socket_events.ts";
 import { takeStanzas } from "./stanza_intake.ts";
 import { Probe, type ProbeTimings } from "../vitals/probe.ts";
 import { watchReachout } from "../vitals/reachout.ts";
-import { limitRequests, MAX_RETRY_COUNT } from "../retry_limits.ts";
+import { limitRequests, MAX_RETRY_COUNT } from "./retry_limits.ts";
 import { MediaHosts } from "../media/media_hosts.ts";
 import { effectOf } from "../signal/signal_keys.ts";
 import { durableSignalRepository } from "../signal/signal_repository.ts";

@@ -1,7 +1,7 @@
 import type { BaileysEventMap, BinaryNode, WAMessage } from "@whiskeysockets/baileys";
 import type { Call } from "../inbound/calls.ts";
 import type { UndecryptableReason } from "../inbound/undecryptable.ts";
-import type { Receipt } from "../receipt_stanzas.ts";
+import type { Receipt } from "../receipts/receipt_stanzas.ts";
 import type { Effect } from "../signal/signal_keys.ts";
 import type { ReachoutTimelock } from "../vitals/vitals.ts";
 import type { Closure } from "./close_codes.ts";

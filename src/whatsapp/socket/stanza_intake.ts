@@ -5,7 +5,7 @@ import { callIn } from "../inbound/calls.ts";
 import { plainMessages } from "../inbound/plain_messages.ts";
 import type { Stanzas } from "../inbound/stanzas.ts";
 import { lostIn, unavailableIn } from "../inbound/unavailable.ts";
-import { receiptsOf } from "../receipt_stanzas.ts";
+import { receiptsOf } from "../receipts/receipt_stanzas.ts";
 import type { Backlog } from "./backlog.ts";
 import { takeInOrder } from "./in_order.ts";
 import type { MarkedResends } from "./marked_resends.ts";

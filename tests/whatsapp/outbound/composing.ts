@@ -7,7 +7,7 @@ import type { Message } from "../../../src/contract/messages.ts";
 import { Database } from "../../../src/store/database.ts";
 import { makeStore } from "../../../src/store/store.ts";
 import { Identities } from "../../../src/whatsapp/identities.ts";
-import { AddressGuard } from "../../../src/whatsapp/media/address_guard.ts";
+import { AddressGuard } from "../../../src/whatsapp/media/outgoing/address_guard.ts";
 import { compose } from "../../../src/whatsapp/outbound/compose.ts";
 import type { ComposeContext } from "../../../src/whatsapp/outbound/composition.ts";
 import { type SendFailure, Unsendable } from "../../../src/whatsapp/outbound/failures.ts";

@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import { Buffer } from "node:buffer";
 import type { ServerResponse } from "node:http";
 import { type FileHost, type HostedFile, startFileHost } from "../../file_host.ts";
-import { AddressGuard } from "../../../src/whatsapp/media/address_guard.ts";
+import { AddressGuard } from "../../../src/whatsapp/media/outgoing/address_guard.ts";
 import { factsOfPage } from "../../../src/whatsapp/outbound/link_page.ts";
 import { firstLink } from "../../../src/whatsapp/outbound/link_preview.ts";
 

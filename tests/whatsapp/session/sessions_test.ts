@@ -4,7 +4,7 @@ import { Announcer } from "../../../src/announcer.ts";
 import { Database } from "../../../src/store/database.ts";
 import { makeStore } from "../../../src/store/store.ts";
 import { Inbound } from "../../../src/whatsapp/inbound/inbound.ts";
-import { Receipts } from "../../../src/whatsapp/receipts.ts";
+import { Receipts } from "../../../src/whatsapp/receipts/receipts.ts";
 import { connecting } from "../connecting.ts";
 import { type NumberLeases, Sessions } from "../../../src/whatsapp/session/sessions.ts";
 

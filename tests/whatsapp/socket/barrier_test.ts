@@ -9,7 +9,7 @@ import { makeStore, type Store } from "../../../src/store/store.ts";
 import { loadAuthState, type StoredAuthState } from "../../../src/whatsapp/signal/auth_state.ts";
 import { hardenBaileys } from "../../../src/whatsapp/socket/hardening.ts";
 import type { Closure } from "../../../src/whatsapp/socket/close_codes.ts";
-import type { Receipt } from "../../../src/whatsapp/receipt_stanzas.ts";
+import type { Receipt } from "../../../src/whatsapp/receipts/receipt_stanzas.ts";
 import { openSocket, type Socket } from "../../../src/whatsapp/socket/socket.ts";
 import type { SocketEvents } from "../../../src/whatsapp/socket/socket_events.ts";
 import { clearBaileysTimers } from "../../baileys_timers.ts";
