@@ -145,7 +145,7 @@ function receivedSection(type: string): string[] {
   const fields = fieldsOf(schemaOfEvent("message_received"));
   const own = fields.filter(({ path }) => {
     const [top = ""] = path.split(/[.[]/);
-    return ownPaths().has(top) && example !== undefined && top in example;
+    return ownPaths().has(top) && examples.some((event) => top in event);
   });
   return [
     `### Received ${type}`,
