@@ -2,13 +2,21 @@
 import { createHash, randomBytes } from "node:crypto";
 import { Buffer } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { MEDIA_PATH_MAP, type MediaType, type proto } from "@whiskeysockets/baileys";
-import { decryptMedia, encryptMedia } from "../../src/whatsapp/media/cipher.ts";
+import {
+  downloadEncryptedContent,
+  getMediaKeys,
+  MEDIA_PATH_MAP,
+  type MediaType,
+  type proto,
+} from "@whiskeysockets/baileys";
+import { encryptMedia } from "../../src/whatsapp/media/cipher.ts";
 
 /** What uploads and downloads have to show, as the server says in `media_conn`. */
 export const MEDIA_AUTH = "stand-in";
 
 const FILES = "/v/t62.7118-24/";
+/** Tells those who receive what the worker sends from the worker: they are neither counted nor refused. */
+const RECEIVER = "x-receiver";
 
 /** The part of a message that speaks of a medium. */
 export type MediaContent =
@@ -27,6 +35,12 @@ export class MediaHost {
   /** Everything asked for, as `POST /mms/image` or `GET /v/…`. */
   readonly requests: string[] = [];
   readonly #files = new Map<string, Buffer>();
+  readonly #host: () => string;
+
+  /** @param host where it is, as the server names it: host and port */
+  constructor(host: () => string) {
+    this.#host = host;
+  }
 
   /** Whether a request is for this host. */
   serves({ url = "" }: IncomingMessage): boolean {
@@ -36,6 +50,7 @@ export class MediaHost {
   async respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method, url = "" } = request;
     const path = url.replace(/\?.*$/s, "");
+    if (request.headers[RECEIVER] !== undefined) return this.#hand(this.#files.get(path), response);
     this.requests.push(`${method} ${path.replace(/\/[\w%-]+$/, method === "POST" ? "" : "$&")}`);
     if (method === "POST") return await this.#take(request, response, new URL(url, "http://127.0.0.1"));
     const file = this.#files.get(path);
@@ -45,11 +60,14 @@ export class MediaHost {
       response.write(file.subarray(0, file.length / 2), () => refusal === "cut" && response.destroy());
     } else if (refusal instanceof URL) {
       response.writeHead(302, { Location: refusal.href }).end();
-    } else if (typeof refusal === "number" || file === undefined) {
-      response.writeHead(typeof refusal === "number" ? refusal : 404).end();
-    } else {
-      response.writeHead(200, { "Content-Length": file.length }).end(file);
-    }
+    } else if (typeof refusal === "number") {
+      response.writeHead(refusal).end();
+    } else this.#hand(file, response);
+  }
+
+  #hand(file: Buffer | undefined, response: ServerResponse): void {
+    if (file === undefined) response.writeHead(404).end();
+    else response.writeHead(200, { "Content-Length": file.length }).end(file);
   }
 
   /** Encrypts a medium and puts it here, as somebody's phone does. */
@@ -89,7 +107,10 @@ export class MediaHost {
     return file;
   }
 
-  /** The plain bytes of the medium that a message speaks of, verified as its receiver does. */
+  /**
+   * The plain bytes of the medium that a message speaks of: asked for at its path and opened as its receiver does, by Baileys,
+   * and held against all that the message says of it.
+   */
   async open(content: Partial<MediaContent> | null | undefined, type: MediaType): Promise<Buffer> {
     const { directPath, mediaKey, fileSha256, fileEncSha256, fileLength } = content ?? {};
     if (!directPath || !mediaKey || !fileSha256 || !fileEncSha256) {
@@ -97,10 +118,19 @@ export class MediaHost {
     }
     const sealed = this.#files.get(directPath);
     if (!sealed) throw new Error(`There is no medium at ${directPath}`);
-    const pieces = await Array.fromAsync(
-      decryptMedia(asPieces(sealed), type, { mediaKey, fileSha256, fileEncSha256 }),
+    const stream = await downloadEncryptedContent(
+      `http://${this.#host()}${directPath}`,
+      await getMediaKeys(mediaKey, type),
+      { options: { headers: { [RECEIVER]: "a contact" } } },
     );
-    const plain = Buffer.concat(pieces);
+    const plain = Buffer.concat(await Array.fromAsync(stream as AsyncIterable<Buffer>));
+    for (
+      const [what, bytes, hash] of [["plain", plain, fileSha256], ["sealed", sealed, fileEncSha256]] as const
+    ) {
+      if (!createHash("sha256").update(bytes).digest().equals(hash)) {
+        throw new Error(`The ${what} medium has another hash than its message says`);
+      }
+    }
     if (Number(fileLength) !== plain.length) {
       throw new Error(`The medium has ${plain.length} bytes, its message says ${fileLength}`);
     }

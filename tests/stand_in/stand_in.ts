@@ -58,7 +58,7 @@ export class StandIn implements LinkOwner, AsyncDisposable {
   /** WhatsApp's page on the same host, `/sw.js`. */
   readonly page: WebPage = new WebPage();
   /** WhatsApp's media host. */
-  readonly media: MediaHost = new MediaHost();
+  readonly media: MediaHost = new MediaHost(() => new URL(this.url).host);
   readonly #directory = new Directory();
   readonly #groups = new Map<string, Group>();
   readonly #pairings = new Set<Pairing>();
