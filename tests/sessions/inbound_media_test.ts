@@ -8,6 +8,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { contentOf, KINDS, mediaIn, post } from "../matrix/inbound_media.ts";
 import { freePort } from "../rabbitmq/layout.ts";
+import { until } from "../bridge/bridge.ts";
 import { sharedBroker } from "../rabbitmq/shared.ts";
 import type { MediaTimings } from "../../src/whatsapp/media/incoming/fetcher.ts";
 import { pair, type Stack, startStack } from "../stack.ts";
@@ -272,7 +273,9 @@ Deno.test("The media of a number that logs out are forgotten with it, those of o
   await stack.backend.command({ action: "status", numberId: LINE.numberId });
   await event(stack, LINE, "session_status", { status: "NOT_FOUND" });
   const folder = join(stack.folder, "sessions", "media", "received");
-  assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), [kept.id]);
+  const names = () => [...Deno.readDirSync(folder)].map(({ name }) => name);
+  await until(() => names().length === 1, { describe: "the files to be removed" });
+  assert.deepEqual(names(), [kept.id]);
 });
 
 Deno.test("Each of two workers serves the media of its own numbers, to those with its token", async () => {

@@ -230,10 +230,11 @@ export class Session {
       ...store.media.forgetting(numberId),
       ...store.sessions.ending(numberId),
     ]);
+    // Before anything else is awaited: a command that comes meanwhile would find a session that has ended, and no answer.
+    onEnded(this);
     await store.media.sweep().catch((err) =>
       this.log.warn({ err }, "the media of a number that is gone could not be removed; the next start does")
     );
-    onEnded(this);
   }
 
   get #invitation(): Invitation | undefined {
