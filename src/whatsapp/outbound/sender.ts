@@ -123,9 +123,10 @@ function withoutSession(record: SendRecord): SendFailure {
   return isHandedOver(record) ? UNCONFIRMED : NO_SESSION;
 }
 
+/** What is known of a send while it waits: a medium's bytes are read again by whoever makes the message. */
 function withoutBytes(command: Message): Message {
   const { mediaUrl } = command;
-  const light = { ...command, ...(mediaUrl?.startsWith("data:") ? { mediaUrl: null } : {}) };
+  const light = { ...command, ...(/^data:/i.test(mediaUrl ?? "") ? { mediaUrl: null } : {}) };
   if ("mediaBase64" in light) delete light.mediaBase64;
   return light;
 }
